@@ -1,0 +1,82 @@
+"""The one place that imports numba.
+
+`kernel` compiles a function on its first call and caches the machine code on disk. Numba's own file cache does not notice when
+a callee in *another* file changed, so the cache folder is named by a hash of every source file of the package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import platformdirs
+from numba.core import config as numba_config
+from numba.core import event as numba_event
+from numba.core import types as numba_types
+from numba.extending import intrinsic
+
+__all__ = ["cache_dir", "compile_time_note", "count_leading_zeros", "kernel"]
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+def cache_dir() -> Path:
+    """Folder of compiled kernels: one per state of the sources, numba version and CPU-independent."""
+    root = os.environ.get("COUNTERPOISE_CACHE") or platformdirs.user_cache_dir("counterpoise")
+    digest = hashlib.sha256(numba.__version__.encode())
+    package = Path(__file__).resolve().parents[1]
+    for source in sorted(package.rglob("kernels*/*.py")) + sorted(package.rglob("kernels.py")) + [Path(__file__)]:
+        digest.update(source.relative_to(package).as_posix().encode())
+        digest.update(source.read_bytes())
+    return Path(root) / "kernels" / digest.hexdigest()[:16]
+
+
+numba_config.CACHE_DIR = str(cache_dir())
+
+
+def kernel(function: FunctionT) -> FunctionT:
+    """Compile a function over columns: cached on disk, releases the GIL, numpy error model, no fastmath.
+
+    A kernel takes arrays and scalars, knows no frame, file, clock or config, and is not compiled before its first call.
+    """
+    return cast("FunctionT", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+if numba_config.DISABLE_JIT:
+
+    def count_leading_zeros(word: int) -> int:
+        """Zeros above the highest set bit of a 64-bit word; 64 for zero."""
+        return 64 - int(word).bit_length()
+
+else:
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def count_leading_zeros(typing_context: Any, word: Any) -> Any:
+        """Zeros above the highest set bit of a 64-bit word; 64 for zero (one `lzcnt`)."""
+
+        def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.ctlz(arguments[0], context.get_constant(numba_types.boolean, 0))
+
+        return numba_types.int64(numba_types.uint64), lower
+
+
+class _CompileListener(numba_event.Listener):  # type: ignore[misc]
+    def __init__(self, note: Callable[[], None]) -> None:
+        self._note: Callable[[], None] | None = note
+
+    def on_start(self, event: Any) -> None:
+        if self._note is not None:
+            note, self._note = self._note, None
+            note()
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+def compile_time_note(note: Callable[[], None]) -> None:
+    """Call `note` once, when the first kernel has to be compiled because the cache does not hold it."""
+    numba_event.register("numba:compile", _CompileListener(note))

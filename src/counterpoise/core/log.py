@@ -1,0 +1,37 @@
+"""Structured log to stderr: readable on a terminal, one JSON object a line elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import structlog
+
+__all__ = ["configure_log", "get_log"]
+
+
+def configure_log(level: str = "info") -> None:
+    """Set up structlog once, at the start of a command."""
+    terminal = sys.stderr.isatty()
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(colors="NO_COLOR" not in os.environ)
+        if terminal
+        else structlog.processors.JSONRenderer(sort_keys=True)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def get_log(**fields: Any) -> Any:
+    """A logger that carries the given fields."""
+    return structlog.get_logger(**fields)

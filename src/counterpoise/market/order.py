@@ -1,0 +1,163 @@
+"""Orders, fills, and the state changes that are legal.
+
+An order reaches a venue only as `Approved`; a limit that says no gives `Refused`. Both are values, not exceptions.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+import msgspec
+
+from counterpoise.core.errors import InputError
+
+__all__ = [
+    "Approved",
+    "Decision",
+    "Fill",
+    "Order",
+    "OrderState",
+    "OrderType",
+    "OrderUpdate",
+    "Refused",
+    "RejectReason",
+    "TimeInForce",
+    "require_transition",
+]
+
+
+class OrderType(StrEnum):
+    LIMIT = "limit"
+    MARKET = "market"
+
+
+class TimeInForce(StrEnum):
+    GTC = "gtc"
+    IOC = "ioc"
+    POST_ONLY = "post_only"
+
+
+class OrderState(StrEnum):
+    """IN_FLIGHT and UNKNOWN orders count as live: the venue may hold them."""
+
+    IN_FLIGHT = "in_flight"
+    WORKING = "working"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+    @property
+    def live(self) -> bool:
+        return self in (OrderState.IN_FLIGHT, OrderState.WORKING, OrderState.UNKNOWN)
+
+
+class RejectReason(StrEnum):
+    """Why a venue said no, and in the comment what the sender should do."""
+
+    WOULD_TAKE = "would_take"  # post-only crossed: re-price
+    BELOW_MIN_NOTIONAL = "below_min_notional"  # stop: dust
+    OFF_GRID = "off_grid"  # stop: not a whole, positive number of ticks and lots
+    NO_LIQUIDITY = "no_liquidity"  # retry: the opposite side is empty
+    BOOK_NOT_SYNCED = "book_not_synced"  # retry when the book is back
+    UNKNOWN_ORDER = "unknown_order"  # query
+    DUPLICATE_ID = "duplicate_id"  # query
+
+
+_LEGAL: Final = {
+    OrderState.IN_FLIGHT: {
+        OrderState.WORKING,
+        OrderState.FILLED,
+        OrderState.CANCELLED,
+        OrderState.REJECTED,
+        OrderState.UNKNOWN,
+    },
+    OrderState.WORKING: {OrderState.WORKING, OrderState.FILLED, OrderState.CANCELLED, OrderState.UNKNOWN},
+    OrderState.UNKNOWN: {OrderState.WORKING, OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED},
+    OrderState.FILLED: set[OrderState](),
+    OrderState.CANCELLED: set[OrderState](),
+    OrderState.REJECTED: set[OrderState](),
+}
+
+
+def require_transition(order_id: str, before: OrderState, after: OrderState) -> None:
+    """Refuse a state change that cannot happen, such as a fill after a cancel."""
+    if after not in _LEGAL[before]:
+        raise InputError(f"order {order_id}: {before} cannot become {after}; reconcile with the venue")
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as intended.
+
+    Parameters
+    ----------
+    client_id : str
+        Deterministic and unique per venue; the venue refuses it twice.
+    instrument : str
+        ``venue:symbol``.
+    side : int
+        +1 buy, −1 sell.
+    qty_lots : int
+        > 0.
+    price_ticks : int
+        Limit price; 0 for a market order.
+    """
+
+    client_id: str
+    instrument: str
+    side: int
+    qty_lots: int
+    type: OrderType = OrderType.LIMIT
+    price_ticks: int = 0
+    time_in_force: TimeInForce = TimeInForce.GTC
+
+    def __post_init__(self) -> None:
+        if self.side not in (1, -1) or self.qty_lots <= 0:
+            raise InputError(
+                f"order {self.client_id}: side {self.side} and {self.qty_lots} lots; expected +1 or -1 and a positive size"
+            )
+        if (self.type is OrderType.LIMIT) != (self.price_ticks > 0):
+            raise InputError(
+                f"order {self.client_id}: a limit order needs a positive price and a market order none, "
+                f"found {self.type} at {self.price_ticks} ticks"
+            )
+
+
+class Approved(msgspec.Struct, frozen=True):
+    """An order that the limits let through; the only thing a venue takes."""
+
+    order: Order
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """An order that a limit stopped, and the limit in words."""
+
+    order: Order
+    reason: str
+
+
+Decision: TypeAlias = Approved | Refused
+
+
+class Fill(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """One execution. `fee` is in the settle currency, negative for a rebate; `maker` when our order rested."""
+
+    ts_ns: int
+    client_id: str
+    instrument: str
+    side: int
+    price_ticks: int
+    qty_lots: int
+    fee: float
+    maker: bool
+
+
+class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A change of an order's state as the venue reports it; `left_lots` is what still rests."""
+
+    ts_ns: int
+    client_id: str
+    state: OrderState
+    left_lots: int
+    reason: RejectReason | None = None
