@@ -16,6 +16,7 @@ import polars as pl
 from counterpoise.core.arrays import Int1D, Int8_1D, UInt8_1D
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.market.instrument import Instrument
+from counterpoise.market.kernels.codes import DELTA, FIRST, GAP, LAST, LIQUIDATION, QUOTE, SNAPSHOT, TRADE
 
 __all__ = [
     "BOOK_KINDS",
@@ -32,18 +33,8 @@ __all__ = [
     "merge_events",
 ]
 
-# kind: what a row says
-DELTA: Final = 0  # absolute quantity at a level, 0 deletes it
-SNAPSHOT: Final = 1  # as DELTA; its FIRST row clears the book
-GAP: Final = 2  # messages are missing: the book is void until the next snapshot
-QUOTE: Final = 3  # best price and quantity of one side, from a ticker channel
-TRADE: Final = 4  # side is the aggressor's, 0 when the venue does not say
-LIQUIDATION: Final = 5  # side is the forced order's: +1 closes a short
 BOOK_KINDS: Final = (DELTA, SNAPSHOT, GAP)
-
-# flags: where a row stands in its message
-FIRST: Final = 1
-LAST: Final = 2
+_TYPES: Final = (np.int64,) * 4 + (np.uint8, np.int8, np.uint8) + (np.int64,) * 2
 
 
 class Events(NamedTuple):
@@ -82,7 +73,7 @@ class Events(NamedTuple):
 
     def cut(self, start: int, stop: int) -> Events:
         """Rows [start, stop) without copying."""
-        return Events(*(column[start:stop] for column in self))
+        return self._make(column[start:stop] for column in self)
 
     def until(self, ts_ns: int) -> int:
         """Number of rows with ts_local < ts_ns."""
@@ -97,18 +88,15 @@ class Events(NamedTuple):
         missing = [name for name in cls._fields if name not in frame.columns]
         if missing:
             raise InputError(f"events need columns {', '.join(cls._fields)}; missing: {', '.join(missing)}")
-        types = (np.int64,) * 4 + (np.uint8, np.int8, np.uint8) + (np.int64,) * 2
-        columns = [
-            np.ascontiguousarray(frame[name].to_numpy(), dtype=dtype) for name, dtype in zip(cls._fields, types, strict=True)
-        ]
-        events = cls(*columns)
+        events = cls._make(
+            np.ascontiguousarray(frame[name].to_numpy(), dtype=dtype) for name, dtype in zip(cls._fields, _TYPES, strict=True)
+        )
         events.require_order()
         return events
 
     @classmethod
     def empty(cls) -> Events:
-        types = (np.int64,) * 4 + (np.uint8, np.int8, np.uint8) + (np.int64,) * 2
-        return cls(*(np.empty(0, dtype) for dtype in types))
+        return cls._make(np.empty(0, dtype) for dtype in _TYPES)
 
     def require_order(self) -> None:
         """Refuse rows whose ts_local goes back."""
@@ -126,9 +114,9 @@ def merge_events(parts: Sequence[Events]) -> Events:
     parts = [p for p in parts if p.rows]
     if not parts:
         return Events.empty()
-    joined = Events(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    joined = Events._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
     order = np.lexsort((joined.seq, joined.ts_local))
-    return Events(*(column[order] for column in joined))
+    return Events._make(column[order] for column in joined)
 
 
 class Feed(Protocol):

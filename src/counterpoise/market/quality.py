@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from counterpoise.market.kernels import codes
+
 __all__ = ["BookState"]
 
 
 class BookState(IntEnum):
     """State of a book; of two states the greater is the worse."""
 
-    SYNCED = 0
-    STALE = 1
-    CROSSED = 2
-    GAPPED = 3
+    SYNCED = codes.SYNCED
+    STALE = codes.STALE
+    CROSSED = codes.CROSSED
+    GAPPED = codes.GAPPED
