@@ -73,7 +73,7 @@ class Events(NamedTuple):
 
     def cut(self, start: int, stop: int) -> Events:
         """Rows [start, stop) without copying."""
-        return self._make(column[start:stop] for column in self)
+        return Events._make(column[start:stop] for column in self)
 
     def until(self, ts_ns: int) -> int:
         """Number of rows with ts_local < ts_ns."""
