@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -132,3 +133,77 @@ def test_root_import_is_light() -> None:
     script = f"import sys, counterpoise; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
     assert found == "[]", f"import counterpoise loads {found}"
+
+
+def test_modules_stay_short() -> None:
+    long = {relative(p): n for p in MODULES if (n := len(p.read_text(encoding="utf-8").splitlines())) > 400}
+    assert not long, f"split by noun: {long}"
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name != "cli.py"], ids=relative)
+def test_public_names_are_sorted_and_defined(path: Path) -> None:
+    tree = tree_of(path)
+    listed = assigned(tree).get("__all__")
+    if listed is None:  # an empty kernels/__init__ or a stage that holds nothing yet
+        assert is_kernel(path) or path.name == "__init__.py"
+        return
+    public = ast.literal_eval(listed)
+    assert public == sorted(public, key=export_order), f"expected {sorted(public, key=export_order)}"
+    bound = {
+        alias.asname or alias.name for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) for alias in n.names
+    }
+    bound |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)} | set(assigned(tree))
+    lazy = path.name == "__init__.py" and "__getattr__" in bound
+    assert lazy or not set(public) - bound, f"__all__ names what is not there: {sorted(set(public) - bound)}"
+
+
+def export_order(name: str) -> tuple[int, list[tuple[int, str]]]:
+    """Constants, then classes, then the rest; numbers inside names by value (ruff's RUF022)."""
+    rank = 0 if len(name) > 1 and name.isupper() else 1 if name[0].isupper() else 2
+    return rank, [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name != "__init__.py"], ids=relative)
+def test_public_functions_and_classes_are_documented(path: Path) -> None:
+    tree = tree_of(path)
+    public = set(ast.literal_eval(assigned(tree)["__all__"])) if "__all__" in assigned(tree) else set()
+    bare = [n.name for n in tree.body if isinstance(n, ast.FunctionDef) and n.name in public and not ast.get_docstring(n)]
+    bare += [n.name for n in tree.body if isinstance(n, ast.ClassDef) and n.name in public and needs_words(n)]
+    assert not bare, f"say in one sentence what they are: {bare}"
+
+
+def needs_words(node: ast.ClassDef) -> bool:
+    """A class without a docstring, unless it holds names only: an enumeration, or a line of the drawn error tree."""
+    plain = all(isinstance(part, ast.Assign | ast.AnnAssign) for part in node.body)
+    return not ast.get_docstring(node) and not plain
+
+
+def test_numba_is_imported_in_one_place() -> None:
+    found = [relative(p) for p in MODULES if any(name.split(".")[0] in ("numba", "llvmlite") for name in imported(tree_of(p)))]
+    assert found == ["core/jit.py"]
+
+
+def test_only_the_app_prints() -> None:
+    found = [
+        f"{relative(p)}:{n.lineno}" for p in MODULES if p.relative_to(PACKAGE).parts[0] != "app" for n in calls(p, "print")
+    ]
+    assert not found, f"return it, or log it: {found}"
+
+
+def calls(path: Path, name: str) -> list[ast.Call]:
+    return [
+        node
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+    ]
+
+
+def test_no_error_is_swallowed_whole() -> None:
+    found = []
+    for path in MODULES:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.ExceptHandler):
+                caught = [] if node.type is None else [n.id for n in ast.walk(node.type) if isinstance(n, ast.Name)]
+                if node.type is None or {"Exception", "BaseException"} & set(caught):
+                    found.append(f"{relative(path)}:{node.lineno}")
+    assert not found, f"catch what can happen, by name: {found}"

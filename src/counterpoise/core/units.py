@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from functools import cached_property
+from math import ceil, floor
 from typing import Final, Literal
 
+import numpy as np
+
+from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.errors import InputError
 
 __all__ = [
@@ -46,7 +52,7 @@ _DURATION_UNITS: Final = {
     "d": DAY_NS,
 }
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|min|m|h|d)")
-_ROUNDING: Final = {"down": ROUND_FLOOR, "up": ROUND_CEILING, "nearest": ROUND_HALF_EVEN}
+_ROUNDING: Final[dict[str, Callable[[Fraction], int]]] = {"down": floor, "up": ceil, "nearest": round}
 
 
 def parse_duration(text: str) -> int:
@@ -73,7 +79,7 @@ def parse_duration(text: str) -> int:
 
 
 def format_duration(duration_ns: int) -> str:
-    """Shortest readable form of a duration.
+    """Readable form of a duration: four digits below a second, milliseconds above.
 
     Examples
     --------
@@ -82,16 +88,15 @@ def format_duration(duration_ns: int) -> str:
     """
     if duration_ns < 0:
         return "-" + format_duration(-duration_ns)
-    if duration_ns < SECOND_NS:
-        for unit, size in (("ms", MS_NS), ("us", US_NS), ("ns", 1)):
-            if duration_ns >= size:
-                return f"{duration_ns / size:.4g}{unit}"
-        return "0s"
-    out, rest = "", duration_ns
+    for unit, size in (("ns", 1), ("us", US_NS), ("ms", MS_NS)):
+        shown = f"{duration_ns / size:.4g}"
+        if duration_ns < 1000 * size and shown != "1000":  # 999.96 us is shown as 1 ms
+            return f"{shown}{unit}" if duration_ns else "0s"
+    out, rest = "", (duration_ns + MS_NS // 2) // MS_NS * MS_NS
     for unit, size in (("d", DAY_NS), ("h", HOUR_NS), ("m", MINUTE_NS)):
         count, rest = divmod(rest, size)
         out += f"{count}{unit}" if count else ""
-    return out + (f"{rest / SECOND_NS:.4g}s" if rest else "")
+    return out + (f"{rest / SECOND_NS:g}s" if rest else "")
 
 
 def parse_time(text: str) -> int:
@@ -198,20 +203,25 @@ class Grid:
         InputError
             If the value does not lie on the grid.
         """
-        exact = parse_decimal(value) / self.step
-        whole = int(exact)
-        if exact != whole:
+        top, bottom = parse_decimal(value).as_integer_ratio()
+        whole, rest = divmod(top * self._ratio[1], bottom * self._ratio[0])
+        if rest:
             raise InputError(f"{value} is not a multiple of {self}; round it, or declare a finer step")
         return whole
 
     def round(self, value: float | Decimal, to: Literal["down", "up", "nearest"] = "nearest") -> int:
         """Steps after rounding; a float is read through its shortest decimal form."""
-        return int((parse_decimal(value) / self.step).to_integral_value(rounding=_ROUNDING[to]))
+        return _ROUNDING[to](Fraction(parse_decimal(value)) / Fraction(*self._ratio))
 
     def value(self, steps: int) -> float:
         """The double nearest to ``steps × step`` (one rounding, not two)."""
         top, bottom = self._ratio
         return int(steps) * top / bottom
+
+    def values(self, steps: Int1D, *, over: int = 1) -> Float1D:
+        """``steps × step / over`` as doubles with one rounding, while ``steps × numerator`` stays below 2⁵³."""
+        top, bottom = self._ratio
+        return np.asarray(steps * top / (bottom * over), np.float64)
 
     def decimal(self, steps: int) -> Decimal:
         """The exact value of a number of steps."""

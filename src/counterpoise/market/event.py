@@ -88,6 +88,9 @@ class Events(NamedTuple):
         missing = [name for name in cls._fields if name not in frame.columns]
         if missing:
             raise InputError(f"events need columns {', '.join(cls._fields)}; missing: {', '.join(missing)}")
+        empty = [name for name in cls._fields if frame[name].null_count()]
+        if empty:
+            raise InputError(f"event columns have no nulls (0 or -1 says unknown); found some in {', '.join(empty)}")
         events = cls._make(
             np.ascontiguousarray(frame[name].to_numpy(), dtype=dtype) for name, dtype in zip(cls._fields, _TYPES, strict=True)
         )

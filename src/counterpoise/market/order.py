@@ -117,7 +117,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             raise InputError(
                 f"order {self.client_id}: side {self.side} and {self.qty_lots} lots; expected +1 or -1 and a positive size"
             )
-        if (self.type is OrderType.LIMIT) != (self.price_ticks > 0):
+        if self.price_ticks < 0 or (self.type is OrderType.LIMIT) != (self.price_ticks > 0):
             raise InputError(
                 f"order {self.client_id}: a limit order needs a positive price and a market order none, "
                 f"found {self.type} at {self.price_ticks} ticks"
