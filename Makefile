@@ -41,11 +41,18 @@ clean:  ## remove environments, caches and output
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Environments. A stamp file says an install is done; new pins or dependencies make it stale.
+# Some systems ship venv without ensurepip: their own pip then puts pip inside. Half an environment is removed.
+
+define new-venv
+$(PYTHON) -m venv $(1) 2>/dev/null \
+	|| { $(PYTHON) -m venv --clear --without-pip $(1) && $(PYTHON) -m pip --quiet --python $(1)/bin/python install pip; } \
+	|| { rm -rf $(1); echo "cannot create $(1); install python3-venv, or choose another: make PYTHON=..." >&2; exit 1; }
+endef
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "$(PYTHON) is older than Python 3.11; run: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(call new-venv,$(VENV))
 
 $(VENV)/.runtime: constraints.txt pyproject.toml | $(BIN)/python
 	$(PIP) -e .
@@ -64,6 +71,6 @@ $(VENV)/.bench: constraints.txt pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.runtime
 
 $(PEERS)/.ready: constraints-peers.txt
-	$(PYTHON) -m venv $(PEERS)
+	$(call new-venv,$(PEERS))
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-peers.txt hftbacktest
 	@touch $@
