@@ -51,7 +51,7 @@ endef
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "$(PYTHON) is older than Python 3.11; run: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+		|| { echo "$(PYTHON) is not Python 3.11 or newer; run: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(call new-venv,$(VENV))
 
 $(VENV)/.runtime: constraints.txt pyproject.toml | $(BIN)/python
