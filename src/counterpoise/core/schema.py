@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from counterpoise.core.errors import SchemaError, UnknownName
 
-__all__ = ["TICK_TABLES", "VERSION", "require_schema", "table_schema"]
+__all__ = ["TABLES", "TICK_TABLES", "VERSION", "require_schema", "table_schema"]
 
 VERSION: Final = 1
 
@@ -62,6 +62,7 @@ _TABLES: Final = {
     "option_quote": _OPTION_QUOTE,
     "bar": _BAR,
 }
+TABLES: Final = tuple(_TABLES)
 
 
 def table_schema(table: str) -> pa.Schema:
