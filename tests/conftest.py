@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+hypothesis.settings.register_profile("counterpoise", deadline=None)  # the first call of a kernel compiles it
+hypothesis.settings.load_profile("counterpoise")
 
 
 @pytest.fixture(scope="session")
