@@ -136,7 +136,7 @@ class _BinanceCapture:
                 if stream.marks:
                     yield self._marks(stream)
         for stream in self._streams.values():
-            self._report.drop("depth before any usable snapshot", stream.sync.held)
+            self._report.drop("depth before any usable snapshot", stream.sync.waiting)
 
     def _read(self, block: Block) -> None:
         lines = block.data.split(b"\n")
