@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -67,3 +68,22 @@ def test_shortfall_table_adds_up() -> None:
 @pytest.mark.parametrize("stage", ["core", "market", "flow", "sim", "balance", "adapters", "runtime"])
 def test_stage_has_an_api_page(stage: str) -> None:
     assert f"::: counterpoise.{stage}\n" in (DOCS / "api" / f"{stage}.md").read_text(encoding="utf-8")
+
+
+def docstrings() -> list[tuple[str, str]]:
+    out = []
+    for path in sorted((DOCS.parent / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
+                out.append((f"{path.name}: {getattr(node, 'name', 'module')}", text))
+    return out
+
+
+def test_docstrings_hold_no_bare_double_brackets() -> None:
+    """``x[i] [unit]`` in prose is a cross-reference to the documentation builder, and a broken one fails it."""
+    found = []
+    for where, text in docstrings():
+        prose = "\n".join(line for line in text.splitlines() if not re.match(r"\s*(>>>|\.\.\.)", line))
+        if re.search(r"\w\[[^\]]*\] ?\[", re.sub(r"``.*?``|`.*?`", "", prose, flags=re.DOTALL)):
+            found.append(where)
+    assert not found, f"put the expression into double backticks: {found}"

@@ -45,7 +45,7 @@ class ExpectedImbalance(NamedTuple):
     trades : float
         First guess of the trades in a bar, E[T].
     signed : float
-        First guess of the signed size of a trade, E[b v] [trades, venue quantity or quote, as the bars weigh].
+        First guess of the signed size of a trade, ``E[b v]`` [trades, venue quantity or quote, as the bars weigh].
     span_bars, span_trades : float
         Spans of the averages, α = 2 / (span + 1): of T over bars, of b v over trades.
     least_trades, most_trades : float
