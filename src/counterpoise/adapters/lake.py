@@ -114,7 +114,7 @@ class Lake:
     ) -> Instrument:
         """Terms of an instrument within a range of time; raises as `scan`."""
         parts = self._chosen(instrument_id, tables, start_ns, end_ns)
-        return parts[-1].instrument if parts else self.instrument(instrument_id)
+        return max(parts, key=lambda p: p.last).instrument if parts else self.instrument(instrument_id)
 
     def describe(self) -> pl.DataFrame:
         """Rows, first and last time and bytes, by instrument, table and date."""
@@ -236,7 +236,7 @@ class Lake:
         return [part for manifest in self._manifests.visible() for part in manifest.parts]
 
     def _chosen(self, instrument_id: str, tables: Sequence[str], start_ns: int | None, end_ns: int | None) -> list[Part]:
-        """Parts that may hold rows of the range, in order of their first row."""
+        """Parts that may hold rows of the range, in order of arrival."""
         if start_ns is not None and end_ns is not None and start_ns >= end_ns:
             raise InputError(f"range {format_time(start_ns)} to {format_time(end_ns)} is empty; give a start before the end")
         for table in tables:
@@ -253,7 +253,7 @@ class Lake:
                 require_version(manifest.version, where=self._storage.location(manifest.path))
             chosen += found
         _require_same_terms(chosen)
-        return sorted(chosen, key=lambda p: (p.first, p.last))
+        return chosen
 
 
 def _require_same_terms(parts: Sequence[Part]) -> None:
@@ -274,17 +274,18 @@ def _require_same_terms(parts: Sequence[Part]) -> None:
 
 
 def _runs(parts: Sequence[Part]) -> list[tuple[bool, list[Part]]]:
-    """Files in order of time: those that overlap together, and those that follow each other together."""
-    overlaps: list[list[Part]] = []
+    """Files in order of time: those that overlap together, in order of arrival, and those that follow each other together."""
+    groups: list[list[int]] = []
     last = (-(2**63), 0)
-    for part in parts:
-        if overlaps and part.first < last:
-            overlaps[-1].append(part)
+    for i in sorted(range(len(parts)), key=lambda i: (parts[i].first, parts[i].last, i)):
+        part = parts[i]
+        if groups and (part.first < last or (part.first == last and i < max(groups[-1]))):
+            groups[-1].append(i)
         else:
-            overlaps.append([part])
+            groups.append([i])
         last = max(last, part.last)
     runs: list[tuple[bool, list[Part]]] = []
-    for overlap, found in groupby(overlaps, key=lambda group: len(group) > 1):
-        groups = list(found)
-        runs += [(True, group) for group in groups] if overlap else [(False, list(chain.from_iterable(groups)))]
+    for overlap, found in groupby(groups, key=lambda group: len(group) > 1):
+        together = [[parts[i] for i in sorted(group)] for group in found]
+        runs += [(True, group) for group in together] if overlap else [(False, list(chain.from_iterable(together)))]
     return runs
