@@ -17,7 +17,7 @@ from counterpoise.adapters.reader import Batch, Reader, ReadReport
 from counterpoise.adapters.recording import Recording
 from counterpoise.adapters.tardis_tables import TABLES, Rows, SymbolState
 from counterpoise.adapters.text import Check, FieldType, Layout, Lines, read_lines, sift
-from counterpoise.adapters.ticks import price_checks, qty_checks, time_check
+from counterpoise.adapters.ticks import order_check, price_checks, qty_checks, time_check
 from counterpoise.core.arrays import Int1D
 from counterpoise.core.errors import SchemaError, UnknownName
 from counterpoise.core.units import US_NS
@@ -156,11 +156,10 @@ def _checked(blocks: Iterator[Lines], kind: str, symbols: _Symbols, path: Path, 
 def _checks(frame: pl.DataFrame, kind: str, symbols: _Symbols, latest: int) -> list[Check]:
     local = frame["local_timestamp"].to_numpy()
     sane = time_check("local_timestamp", local, unit_ns=US_NS)
-    before = np.maximum.accumulate(np.concatenate([[latest], np.where(sane.bad, 0, local)]))[:-1]
     checks = [
         time_check("timestamp", frame["timestamp"].to_numpy(), unit_ns=US_NS),
         sane,
-        Check("local_timestamp", local < before, "a time not before that of the line above (files are sorted by it)"),
+        order_check("local_timestamp", local, sane=~sane.bad, latest=latest),
     ]
     if sides := _SIDES.get(kind):
         checks.append(Check("side", ~frame["side"].is_in(sides).to_numpy(), " or ".join(sides)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -10,10 +10,21 @@ import polars as pl
 from counterpoise.adapters.text import Check
 from counterpoise.core.arrays import Bool1D, Float1D, Int1D, Int8_1D, UInt8_1D
 from counterpoise.core.units import Grid
-from counterpoise.market.event import FIRST, LAST, Events
+from counterpoise.market.event import FIRST, LAST, QUOTE, Events
 from counterpoise.market.instrument import Instrument
 
-__all__ = ["MessageCount", "price_checks", "qty_checks", "steps", "tick_frame", "time_check"]
+__all__ = [
+    "MessageCount",
+    "QuoteSide",
+    "message_flags",
+    "order_check",
+    "price_checks",
+    "qty_checks",
+    "quote_frame",
+    "steps",
+    "tick_frame",
+    "time_check",
+]
 
 _RESIDUAL: Final = 1e-6  # steps
 _MOST_STEPS: Final = 2.0**50
@@ -29,11 +40,16 @@ class MessageCount:
     def number(self, starts: Bool1D) -> tuple[Int1D, UInt8_1D]:
         """Ordinal and FIRST | LAST flags of each row, given which rows start a message; the first row must."""
         seq = np.cumsum(starts, dtype=np.int64) + (self._next - 1)
-        ends = np.ones_like(starts)
-        ends[:-1] = starts[1:]
         if len(seq):
             self._next = int(seq[-1]) + 1
-        return seq, starts * np.uint8(FIRST) | ends * np.uint8(LAST)
+        return seq, message_flags(starts)
+
+
+def message_flags(starts: Bool1D) -> UInt8_1D:
+    """FIRST | LAST of each row, given which rows start a message."""
+    ends = np.ones_like(starts)
+    ends[:-1] = starts[1:]
+    return starts * np.uint8(FIRST) | ends * np.uint8(LAST)
 
 
 def steps(values: Float1D, grid: Grid) -> Int1D:
@@ -65,6 +81,12 @@ def time_check(field: str, values: Int1D, *, unit_ns: int) -> Check:
     return Check(field, bad, "a time after 1970-01-01 that fits 63 bits of nanoseconds")
 
 
+def order_check(field: str, values: Int1D, *, sane: Bool1D, latest: int) -> Check:
+    """Times of a sorted format do not go back; those that are not sane are left to their own check."""
+    before = np.maximum.accumulate(np.concatenate([[latest], np.where(sane, values, latest)]))[:-1]
+    return Check(field, values < before, "a time not before that of the line above (the format is sorted by it)")
+
+
 def tick_frame(
     *,
     ts_local: Int1D,
@@ -90,6 +112,44 @@ def tick_frame(
         price_ticks,
         qty_lots,
     ).to_frame()
+
+
+class QuoteSide(NamedTuple):
+    """One side of n quotes: price [quote per base], quantity, and whether the quote speaks of this side at all."""
+
+    price: Float1D
+    qty: Float1D
+    given: Bool1D
+
+
+def quote_frame(
+    bid: QuoteSide,
+    ask: QuoteSide,
+    *,
+    ts_local: Int1D,
+    ts_venue: Int1D,
+    seq: Int1D,
+    instrument: Instrument,
+    ids: int | Int1D = -1,
+) -> pl.DataFrame:
+    """Rows of the quote table: one message a quote, one row a side given, the bid first."""
+    given = np.column_stack([bid.given, ask.given]).ravel()
+    message = np.repeat(np.arange(len(seq)), 2)[given]
+    price = np.column_stack([bid.price, ask.price]).ravel()[given]
+    qty = np.column_stack([bid.qty, ask.qty]).ravel()[given]
+    starts = np.ones(len(message), np.bool_)
+    starts[1:] = message[1:] != message[:-1]
+    return tick_frame(
+        ts_local=ts_local[message],
+        ts_venue=ts_venue[message],
+        seq=seq[message],
+        flags=message_flags(starts),
+        kind=QUOTE,
+        side=np.tile(np.array([1, -1], np.int8), len(seq))[given],
+        price_ticks=steps(price, instrument.price_grid),
+        qty_lots=steps(qty, instrument.qty_grid),
+        ids=ids if isinstance(ids, int) else ids[message],
+    )
 
 
 def _off_grid(values: Float1D, grid: Grid) -> Bool1D:
