@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 
 from counterpoise.core.arrays import AnyArray, Bool1D, Float1D, Int1D, Int2D
-from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import SECOND_NS, format_duration
 from counterpoise.flow.kernels import measures as k
-from counterpoise.market.book import grow_ladder, new_ladder
+from counterpoise.market.book import grow_ladder, new_ladder, require_sound
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.kernels.book import STATE
@@ -111,11 +111,22 @@ class Measures:
         self._state = _new_state()
         self._out = np.zeros((_OUT_ROWS, k.BANDS + 2 * len(bands_bps)), np.int64)
         self._mid_before = float("nan")  # of the last closed bin
+        self._last_ts = np.iinfo(np.int64).min
 
     def step(self, events: Events) -> pl.DataFrame:
-        """Take events in order of ts_local; returns the bins they closed."""
+        """Take events in order of ts_local; returns the bins they closed.
+
+        Raises
+        ------
+        InputError
+            If a row cannot be (see `counterpoise.market.book.require_sound`), or the events span too many bins.
+        DataError
+            If ts_local goes back, within these events or behind what was taken or closed before.
+        """
         if not events.rows:
             return self._frame([])
+        require_sound(events)
+        events.require_order()
         self._open(events)
         closed: list[Int2D] = []
         done = 0
@@ -163,11 +174,17 @@ class Measures:
         now = self._state
         if now[k.BIN_END] == _NOT_OPEN:
             now[k.BIN_END] = (first // self.every_ns + 1) * self.every_ns
+        taken = max(self._last_ts, int(now[k.BIN_END]) - self.every_ns)
+        if first < taken:
+            raise DataError(
+                f"events begin at ts_local {first}, but up to {taken} all was taken; give each event once, in order"
+            )
         if (last - int(now[k.BIN_END])) // self.every_ns > _MAX_BINS:
             raise InputError(
                 f"events span {format_duration(last - first)}, more than {_MAX_BINS:,} bins of "
                 f"{format_duration(self.every_ns)}; choose longer bins, or look at the times with 'counterpoise check'"
             )
+        self._last_ts = last
 
     def _frame(self, closed: list[Int2D]) -> pl.DataFrame:
         rows = np.concatenate(closed) if closed else np.zeros((0, self._out.shape[1]), np.int64)
@@ -223,7 +240,7 @@ def _to_frame(
 
 
 def _where(sound: Bool1D, values: Float1D) -> Float1D:
-    return np.where(sound, values, np.nan)
+    return np.asarray(np.where(sound, values, np.nan), np.float64)
 
 
 def _imbalance(rows: Int2D, bid: int, ask: int, sound: Bool1D) -> Float1D:
@@ -235,4 +252,4 @@ def _imbalance(rows: Int2D, bid: int, ask: int, sound: Bool1D) -> Float1D:
 def _weighted_mid(bid: Int1D, ask: Int1D, bid_lots: Int1D, ask_lots: Int1D) -> Float1D:
     """Best prices weighted by the size on the other side [ticks]."""
     both = np.maximum(bid_lots + ask_lots, 1)
-    return bid + (ask - bid) * (bid_lots / both)
+    return np.asarray(bid + (ask - bid) * (bid_lots / both), np.float64)

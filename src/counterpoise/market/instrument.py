@@ -92,6 +92,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def qty_grid(self) -> Grid:
         return _grid(self.lot)
 
+    @property
+    def least_notional(self) -> Fraction:
+        """Least order value the venue takes [quote]."""
+        return Fraction(self.min_notional)
+
     def price(self, ticks: int) -> float:
         """Price [quote per base] of a number of ticks."""
         return self.price_grid.value(ticks)

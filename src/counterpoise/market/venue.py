@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
+from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import Approved, Fill, OrderUpdate
 from counterpoise.market.quality import BookState
@@ -47,6 +48,10 @@ class Venue(Protocol):
 
     def events(self) -> Sequence[VenueEvent]:
         """What became known since the last call, in order of time."""
+        ...
+
+    def market(self) -> Iterator[tuple[Instrument, Events]]:
+        """Market events that arrived since the last call."""
         ...
 
     def top(self, instrument: str) -> TopOfBook: ...

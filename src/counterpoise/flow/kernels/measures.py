@@ -200,7 +200,7 @@ def _write_depth(book: Int1D, state: Int1D, source: int, bands: Float1D, row: In
     if bid != NO_KEY and ask != NO_KEY:
         mid = (bid - ask) / 2
         for side in range(2):
-            total, top = 0, max(bid, ask)
+            total, top = 0, -NO_KEY
             for band in range(len(bands)):
                 key = np.int64(np.ceil((1 - 2 * side) * mid - bands[band] * mid))
                 total += depth_between(book, side, key, top)

@@ -1,0 +1,228 @@
+"""A parent order: from the intention to child orders, and back from what the venue says.
+
+The invariant, at every instant: filled + working + in flight ≤ parent. What is unknown counts as live.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from counterpoise.balance.schedule import Schedule, twap
+from counterpoise.core.config import Config
+from counterpoise.core.errors import InputError
+from counterpoise.core.units import BPS, parse_duration
+from counterpoise.market.instrument import Instrument
+from counterpoise.market.order import Fill, Order, OrderState, TimeInForce, require_transition
+from counterpoise.market.quality import BookState
+from counterpoise.market.venue import TopOfBook, VenueEvent
+
+__all__ = ["Action", "CancelOrder", "Parent", "ParentConfig", "PlaceOrder"]
+
+
+class ParentConfig(Config, frozen=True, kw_only=True):
+    """What is wanted of a massive order.
+
+    Parameters
+    ----------
+    side : {"buy", "sell"}
+    qty : str
+        Decimal quantity in the venue's unit; a multiple of the lot.
+    slice : str
+        Length of a TWAP slice.
+    max_participation : float
+        Most we may be of all that trades since the start, our own volume included: own ≤ p (own + others). In (0, 1].
+    limit_price : str
+        No worse than this; ``""`` for none.
+    cross_after : float
+        Part of a slice spent waiting at our own touch before what is left crosses the spread; 0 crosses at once, 1 never.
+    cross_bps : float
+        How far beyond the opposite touch a crossing order may reach.
+    """
+
+    side: Literal["buy", "sell"]
+    qty: str
+    slice: str = "5s"
+    max_participation: float = 0.2
+    limit_price: str = ""
+    cross_after: float = 0.5
+    cross_bps: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_participation <= 1 or not 0 <= self.cross_after <= 1 or not 0 <= self.cross_bps < 1000:
+            raise InputError(
+                "a parent needs max_participation in (0, 1], cross_after in [0, 1] and cross_bps in [0, 1000), found "
+                f"{self.max_participation}, {self.cross_after}, {self.cross_bps}"
+            )
+        parse_duration(self.slice)
+
+
+class PlaceOrder(NamedTuple):
+    order: Order
+
+
+class CancelOrder(NamedTuple):
+    client_id: str
+
+
+Action: TypeAlias = PlaceOrder | CancelOrder
+
+
+@dataclass(slots=True)
+class _Child:
+    order: Order
+    state: OrderState
+    left_lots: int
+    cancelling: bool = False
+
+
+class Parent:
+    """One parent order over one instrument, on a TWAP schedule with a participation cap.
+
+    Each slice first waits in the queue at our own touch, then crosses for what is left of it. What a slice could not do, for
+    lack of volume, price or book, is caught up later, never above the cap.
+
+    Parameters
+    ----------
+    name : str
+        Prefix of the client order ids, which are its name and a running number: the same run gives the same ids.
+    """
+
+    def __init__(self, instrument: Instrument, config: ParentConfig, *, name: str, start_ns: int, end_ns: int) -> None:
+        self.instrument, self.config, self.name = instrument, config, name
+        self.side: Final = 1 if config.side == "buy" else -1
+        self.qty_lots: Final = instrument.qty_grid.steps(config.qty)
+        self.schedule: Final[Schedule] = twap(
+            self.qty_lots, start_ns=start_ns, end_ns=end_ns, slice_ns=parse_duration(config.slice)
+        )
+        self._limit = instrument.price_grid.steps(config.limit_price) if config.limit_price else 0
+        self._children: dict[str, _Child] = {}
+        self._live: dict[str, _Child] = {}
+        self.filled_lots = 0
+        self.waited = 0  # decisions that could not be taken, the book being out of order
+
+    @property
+    def live_lots(self) -> int:
+        """Working, in flight or unknown."""
+        return sum(child.left_lots for child in self._live.values())
+
+    @property
+    def done(self) -> bool:
+        """Nothing is left to do, or what is left is dust that no venue takes; and nothing is live."""
+        return not self._live and self.filled_lots == self.qty_lots
+
+    def hear(self, event: VenueEvent) -> None:
+        """Take note of what the venue says of one of our children; others' events are passed over."""
+        child = self._children.get(event.client_id)
+        if child is None:
+            return
+        if isinstance(event, Fill):
+            if event.qty_lots > child.left_lots:
+                raise InputError(
+                    f"order {event.client_id}: a fill of {event.qty_lots} lots but only {child.left_lots} are left; reconcile"
+                )
+            child.left_lots -= event.qty_lots
+            self.filled_lots += event.qty_lots
+        else:
+            require_transition(event.client_id, child.state, event.state)
+            child.state = event.state
+            if not event.state.live:
+                del self._live[event.client_id]
+        self._require_invariant()
+
+    def step(self, ts_ns: int, top: TopOfBook, *, market_lots: int) -> list[Action]:
+        """What to do now.
+
+        Parameters
+        ----------
+        ts_ns : int
+            Now.
+        top : TopOfBook
+            Best prices as shown.
+        market_lots : int
+            What others traded since the start; our own volume is left out.
+        """
+        now = self.schedule.slice_at(ts_ns)
+        if now < 0:
+            return []
+        if now == len(self.schedule.end_ns):
+            return self._cancel_all()
+        if top.state is not BookState.SYNCED or not top.bid_ticks or not top.ask_ticks:
+            self.waited += 1
+            return []
+        start, end = int(self.schedule.start_ns[now]), int(self.schedule.end_ns[now])
+        crossing = ts_ns - start >= self.config.cross_after * (end - start)
+        touch = top.bid_ticks if self.side > 0 else top.ask_ticks
+        stale = [c for c in self._live.values() if crossing or c.order.price_ticks != touch]
+        if stale:
+            return self._cancel(stale)
+        if self._live:
+            return []
+        price = self._price(top, crossing=crossing)
+        lots = self._lots(int(self.schedule.cumulative_lots[now]), market_lots, price)
+        if not lots:
+            return []
+        return [self._place(lots, price, TimeInForce.IOC if crossing else TimeInForce.POST_ONLY)]
+
+    def _price(self, top: TopOfBook, *, crossing: bool) -> int:
+        """Our own touch, or as far beyond the other one as we may reach; never worse than the limit."""
+        if crossing:
+            opposite = top.ask_ticks if self.side > 0 else top.bid_ticks
+            price = opposite + self.side * int(opposite * self.config.cross_bps * BPS)
+        else:
+            price = top.bid_ticks if self.side > 0 else top.ask_ticks
+        if not self._limit:
+            return price
+        return min(price, self._limit) if self.side > 0 else max(price, self._limit)
+
+    def _lots(self, target_lots: int, market_lots: int, price_ticks: int) -> int:
+        """Behind the schedule, inside the cap, and neither dust now nor leaving dust behind."""
+        spoken_for = self.filled_lots + self.live_lots
+        p = Fraction(self.config.max_participation)
+        cap = self.qty_lots if p == 1 else int(p / (1 - p) * market_lots)
+        lots = min(target_lots, cap) - spoken_for
+        if lots <= 0 or self._dust(lots, price_ticks):
+            return 0
+        rest = self.qty_lots - spoken_for - lots
+        return lots + rest if rest and self._dust(rest, price_ticks) and spoken_for + lots + rest <= cap else lots
+
+    def _dust(self, lots: int, price_ticks: int) -> bool:
+        return self.instrument.notional(price_ticks, lots) < self.instrument.least_notional
+
+    def _place(self, lots: int, price_ticks: int, time_in_force: TimeInForce) -> PlaceOrder:
+        order = Order(
+            client_id=f"{self.name}-{len(self._children) + 1:05d}",
+            instrument=self.instrument.id,
+            side=self.side,
+            qty_lots=lots,
+            price_ticks=price_ticks,
+            time_in_force=time_in_force,
+        )
+        child = _Child(order, OrderState.IN_FLIGHT, lots)
+        self._children[order.client_id] = self._live[order.client_id] = child
+        self._require_invariant()
+        return PlaceOrder(order)
+
+    def refused(self, client_id: str) -> None:
+        """A limit of ours stopped a child before it was sent."""
+        self._live.pop(client_id).state = OrderState.REJECTED
+
+    def _cancel_all(self) -> list[Action]:
+        return self._cancel(list(self._live.values()))
+
+    @staticmethod
+    def _cancel(children: list[_Child]) -> list[Action]:
+        actions: list[Action] = []
+        for child in children:
+            if not child.cancelling and child.order.time_in_force is not TimeInForce.IOC:
+                child.cancelling = True
+                actions.append(CancelOrder(child.order.client_id))
+        return actions
+
+    def _require_invariant(self) -> None:
+        if self.filled_lots + self.live_lots > self.qty_lots:
+            raise InputError(
+                f"parent {self.name}: {self.filled_lots} lots filled and {self.live_lots} live exceed its {self.qty_lots}; "
+                "nothing more is sent: reconcile with the venue"
+            )

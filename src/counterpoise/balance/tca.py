@@ -1,0 +1,121 @@
+"""Transaction cost analysis: what an order cost against its decision price, and by whose doing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from counterpoise.core.arrays import Float1D
+from counterpoise.core.errors import InputError
+
+__all__ = ["Executions", "Shortfall", "shortfall"]
+
+
+class Executions(NamedTuple):
+    """Fills of one parent, as columns.
+
+    Attributes
+    ----------
+    price : (n,) float64 [quote]
+    qty : (n,) float64 [base]
+    fee : (n,) float64 [quote]
+    mid : (n,) float64 [quote]
+        Just before each fill, as shown to us.
+    market_mid : (n,) float64 [quote]
+        The same without our own impact: a simulation knows it. Live, give `mid` again, and impact counts as timing.
+    """
+
+    price: Float1D
+    qty: Float1D
+    fee: Float1D
+    mid: Float1D
+    market_mid: Float1D
+
+
+class Shortfall(msgspec.Struct, frozen=True, kw_only=True):
+    """Implementation shortfall in the quote currency and in bps of the whole parent's value at the decision price.
+
+    A cost is positive. delay + spread + impact + timing + opportunity + fees = total.
+    """
+
+    delay: float
+    spread: float
+    impact: float
+    timing: float
+    opportunity: float
+    fees: float
+    total: float
+    total_bps: float
+    notional: float
+    filled_qty: float
+    unfilled_qty: float
+    average_price: float | None
+
+    def bps(self, part: str) -> float:
+        """One part in bps of the parent's value."""
+        return float(getattr(self, part)) / self.notional * 1e4
+
+
+def shortfall(
+    executions: Executions,
+    *,
+    side: int,
+    qty: float,
+    decision_price: float,
+    arrival_price: float,
+    close_price: float,
+) -> Shortfall:
+    """Perold's implementation shortfall, split by cause.
+
+    With s the side, q and p the fills, D, A and C the decision, arrival and closing mids:
+    delay = s Σq (A − D), spread = s Σq (p − mid), impact = s Σq (mid − market mid), timing = s Σq (market mid − A),
+    opportunity = s (qty − Σq)(C − D).
+
+    Parameters
+    ----------
+    executions : Executions
+    side : int
+        +1 buy, −1 sell.
+    qty : float
+        Of the parent [base].
+    decision_price, arrival_price, close_price : float
+        Mids [quote] when it was decided, when the first child could trade, and when it ended.
+
+    Raises
+    ------
+    InputError
+        If a price or the quantity is not positive and finite, or more was filled than wanted.
+
+    References
+    ----------
+    Perold (1988), Journal of Portfolio Management 14(3); Kissell (2006) for the split of delay and opportunity.
+    """
+    prices = (decision_price, arrival_price, close_price)
+    if not all(np.isfinite(prices)) or min(prices) <= 0 or not qty > 0:
+        raise InputError(f"shortfall needs positive prices and quantity, found {prices} and {qty}")
+    filled = float(executions.qty.sum())
+    if filled > qty * (1 + 1e-12):
+        raise InputError(f"{filled} was filled of a parent of {qty}; reconcile with the venue")
+    e = executions
+    unfilled = max(0.0, qty - filled)
+    parts = {
+        "delay": side * filled * (arrival_price - decision_price),
+        "spread": side * float((e.qty * (e.price - e.mid)).sum()),
+        "impact": side * float((e.qty * (e.mid - e.market_mid)).sum()),
+        "timing": side * float((e.qty * (e.market_mid - arrival_price)).sum()),
+        "opportunity": side * unfilled * (close_price - decision_price),
+        "fees": float(e.fee.sum()),
+    }
+    total = sum(parts.values())
+    notional = qty * decision_price
+    return Shortfall(
+        **parts,
+        total=total,
+        total_bps=total / notional * 1e4,
+        notional=notional,
+        filled_qty=filled,
+        unfilled_qty=unfilled,
+        average_price=float((e.price * e.qty).sum() / filled) if filled else None,
+    )

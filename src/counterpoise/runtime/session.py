@@ -1,0 +1,179 @@
+"""The session: events → measures → policy → limits → venue → journal, at decision times.
+
+The same loop drives replay, paper and live: only the venue and the clock differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from counterpoise.balance.parent import CancelOrder, Parent, PlaceOrder
+from counterpoise.core.clock import SimClock
+from counterpoise.core.errors import InputError
+from counterpoise.core.progress import Progress, silent
+from counterpoise.core.units import format_duration
+from counterpoise.flow.measures import Measures
+from counterpoise.market.event import TRADE, Events
+from counterpoise.market.order import Approved, Fill, Order
+from counterpoise.market.venue import TopOfBook, Venue
+from counterpoise.risk.limits import Limits, approve
+from counterpoise.runtime.journal import CancelIntent, Finished, Intent, Journal, RefusedIntent, VenueSaid
+
+__all__ = ["Session", "SessionResult"]
+
+_STEP_COLUMNS: Final = {
+    "ts": pl.Int64,
+    "bid_ticks": pl.Int64,
+    "ask_ticks": pl.Int64,
+    "state": pl.String,
+    "target_lots": pl.Int64,
+    "filled_lots": pl.Int64,
+    "live_lots": pl.Int64,
+    "market_lots": pl.Int64,
+}
+
+
+class SessionResult(NamedTuple):
+    """What a session leaves behind.
+
+    Attributes
+    ----------
+    measures : dict of DataFrame
+        Bins of every instrument, see `counterpoise.flow.measures.Measures`.
+    steps : DataFrame
+        One row a decision time: best prices as shown, what should be done and is, what others traded.
+    fills : list of Fill
+    orders : list of (ts_ns, Order)
+        Approved children in the order they were sent.
+    refused : int
+        Children a limit stopped.
+    """
+
+    measures: dict[str, pl.DataFrame]
+    steps: pl.DataFrame
+    fills: list[Fill]
+    orders: list[tuple[int, Order]]
+    refused: int
+
+
+class Session:
+    """Runs one parent order over a venue.
+
+    Parameters
+    ----------
+    venue : Venue
+    clock : SimClock
+        Moved to each decision time.
+    parent : Parent
+    limits : Limits
+    measures : mapping of Measures
+        By instrument id; instruments without one are not measured.
+    journal : Journal
+        Every intent is written to it before it is sent.
+    step_ns : int
+        Time between decisions.
+    observe : callable, optional
+        Called with each decision time after everything else, for pictures.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        *,
+        clock: SimClock,
+        parent: Parent,
+        limits: Limits,
+        measures: Mapping[str, Measures],
+        journal: Journal,
+        step_ns: int,
+        observe: Callable[[int], None] | None = None,
+    ) -> None:
+        if step_ns <= 0:
+            raise InputError(f"decisions need a positive time between them, found {format_duration(step_ns)}")
+        self._venue, self._clock, self._parent, self._limits = venue, clock, parent, limits
+        self._measures, self._journal, self._step_ns, self._observe = measures, journal, step_ns, observe
+        self._bins: dict[str, list[pl.DataFrame]] = {name: [] for name in measures}
+        self._steps: list[tuple[int, int, int, str, int, int, int, int]] = []
+        self._fills: list[Fill] = []
+        self._orders: list[tuple[int, Order]] = []
+        self._refused = 0
+        self._market_lots = 0
+
+    def run(self, until_ns: int, *, progress: Progress = silent) -> SessionResult:
+        """Decide every `step_ns` from the clock's time to `until_ns`, then cancel what rests and close the books."""
+        start_ns = ts_ns = self._clock.now_ns()
+        while ts_ns < until_ns:
+            ts_ns = min(ts_ns + self._step_ns, until_ns)
+            self._clock.move_to(ts_ns)
+            self._step(ts_ns)
+            progress((ts_ns - start_ns) / (until_ns - start_ns))
+        self._journal.append(Finished(ts_ns=ts_ns))
+        self._journal.flush()
+        measures = {name: pl.concat([*bins, self._measures[name].finish()]) for name, bins in self._bins.items()}
+        steps = pl.DataFrame(self._steps, schema=_STEP_COLUMNS, orient="row")
+        return SessionResult(measures, steps, self._fills, self._orders, self._refused)
+
+    def _step(self, ts_ns: int) -> None:
+        parent = self._parent
+        self._venue.advance(ts_ns)
+        for instrument, events in self._venue.market():
+            if instrument.id in self._bins:
+                self._bins[instrument.id].append(self._measures[instrument.id].step(events))
+            if instrument.id == parent.instrument.id:
+                self._market_lots += _traded(events, since_ns=int(parent.schedule.start_ns[0]))
+        self._hear(ts_ns)
+        top = self._venue.top(parent.instrument.id)
+        for action in parent.step(ts_ns, top, market_lots=self._market_lots):
+            if isinstance(action, PlaceOrder):
+                self._place(ts_ns, action.order, top)
+            else:
+                self._cancel(ts_ns, action)
+        self._note(ts_ns, top)
+        if self._observe is not None:
+            self._observe(ts_ns)
+
+    def _hear(self, ts_ns: int) -> None:
+        for event in self._venue.events():
+            self._journal.append(VenueSaid(ts_ns=ts_ns, event=event))
+            self._parent.hear(event)
+            if isinstance(event, Fill):
+                self._fills.append(event)
+
+    def _place(self, ts_ns: int, order: Order, top: TopOfBook) -> None:
+        parent = self._parent
+        decision = approve(
+            order,
+            self._limits,
+            parent.instrument,
+            top=top,
+            signed_position_lots=parent.side * parent.filled_lots,
+            signed_live_lots=parent.side * (parent.live_lots - order.qty_lots),
+        )
+        if isinstance(decision, Approved):
+            self._journal.append(Intent(ts_ns=ts_ns, order=order))
+            self._venue.submit(decision)
+            self._orders.append((ts_ns, order))
+        else:
+            self._journal.append(RefusedIntent(ts_ns=ts_ns, order=order, reason=decision.reason))
+            parent.refused(order.client_id)
+            self._refused += 1
+
+    def _cancel(self, ts_ns: int, action: CancelOrder) -> None:
+        self._journal.append(CancelIntent(ts_ns=ts_ns, client_id=action.client_id))
+        self._venue.cancel(action.client_id)
+
+    def _note(self, ts_ns: int, top: TopOfBook) -> None:
+        schedule = self._parent.schedule
+        now = schedule.slice_at(ts_ns)
+        target = 0 if now < 0 else int(schedule.cumulative_lots[min(now, len(schedule.end_ns) - 1)])
+        filled, live = self._parent.filled_lots, self._parent.live_lots
+        self._steps.append((ts_ns, top.bid_ticks, top.ask_ticks, top.state.name, target, filled, live, self._market_lots))
+
+
+def _traded(events: Events, *, since_ns: int) -> int:
+    """Lots that traded since a time."""
+    return int(np.sum(events.qty_lots, where=(events.kind == TRADE) & (events.ts_local >= since_ns)))

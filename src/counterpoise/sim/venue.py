@@ -1,0 +1,302 @@
+"""SimVenue: the Venue port over a replayed or synthetic feed, with latency, fees, a queue, and a book that moves when we trade.
+
+Time runs on the feed's ts_local axis. An order sent at t reaches the book that we would see at t + order + feed latency, and we
+hear of what became of it no earlier than that.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+
+from counterpoise.core.arrays import Int1D
+from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.market.event import Events, Feed
+from counterpoise.market.instrument import Instrument
+from counterpoise.market.order import (
+    Approved,
+    Fill,
+    Order,
+    OrderState,
+    OrderType,
+    OrderUpdate,
+    RejectReason,
+    TimeInForce,
+)
+from counterpoise.market.quality import BookState
+from counterpoise.market.venue import TopOfBook, VenueEvent
+from counterpoise.sim.fees import Fees
+from counterpoise.sim.latency import Latency
+from counterpoise.sim.replay import Execution, ReplayMarket
+from counterpoise.sim.response import NO_RESPONSE, Response
+
+__all__ = ["FillContext", "SimVenue"]
+
+
+class FillContext(NamedTuple):
+    """What a fill cost by whose doing: known to a simulation only."""
+
+    ts_ns: int
+    client_id: str
+    shown_mid_ticks: float  # just before the fill, our own impact included
+    recorded_mid_ticks: float  # of the recording, which knows nothing of us
+
+
+class _Request(NamedTuple):
+    """Something we sent that has not reached the venue; ordered by time, then by sending."""
+
+    ts_ns: int
+    sent: int
+    what: Literal["submit", "amend", "cancel"]
+    client_id: str
+    qty_lots: int
+    price_ticks: int
+
+
+@dataclass(slots=True)
+class _Held:
+    """An order as the venue holds it."""
+
+    order: Order
+    number: int
+    state: OrderState
+    left_lots: int
+
+
+class SimVenue:
+    """A venue made of a feed and models.
+
+    Parameters
+    ----------
+    feed : Feed
+        Recorded or synthetic events; the venue reads it alone and hands the events on through `market`.
+    response : Response
+        How the book answers to our orders; `NO_RESPONSE` for a plain replay.
+    fees : Fees
+    latency : Latency
+    seed : int
+        Of the latency model's randomness.
+    """
+
+    def __init__(self, feed: Feed, *, response: Response = NO_RESPONSE, fees: Fees, latency: Latency, seed: int = 0) -> None:
+        self._feed = feed
+        self._markets: Final = {i.id: ReplayMarket(i, response) for i in feed.instruments}
+        self._fees, self._latency = fees, latency
+        self._rng = np.random.default_rng(seed)
+        self._held: dict[str, _Held] = {}
+        self._by_number: dict[int, str] = {}
+        self._numbers = count()
+        self._requests: list[_Request] = []
+        self._sent = count()
+        self._outbox: list[tuple[int, int, VenueEvent]] = []
+        self._said = count()
+        self._arrived: list[tuple[Instrument, Events]] = []
+        self._contexts: list[FillContext] = []
+        self._now_ns = 0
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        return self._feed.instruments
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """First and last time of the feed."""
+        return self._feed.span_ns
+
+    def submit(self, approved: Approved) -> None:
+        order = approved.order
+        self._market(order.instrument)
+        self._send("submit", order.client_id, order=order)
+
+    def amend(self, client_id: str, *, qty_lots: int, price_ticks: int) -> None:
+        self._send("amend", client_id, qty_lots=qty_lots, price_ticks=price_ticks)
+
+    def cancel(self, client_id: str) -> None:
+        self._send("cancel", client_id)
+
+    def _send(
+        self,
+        what: Literal["submit", "amend", "cancel"],
+        client_id: str,
+        *,
+        order: Order | None = None,
+        qty_lots: int = 0,
+        price_ticks: int = 0,
+    ) -> None:
+        delay = self._latency.order_delay(self._rng) + self._latency.feed_ns
+        if order is not None:
+            if client_id in self._held:
+                self._say(self._now_ns + delay, _rejected(self._now_ns + delay, order, RejectReason.DUPLICATE_ID))
+                return
+            self._held[client_id] = _Held(order, next(self._numbers), OrderState.IN_FLIGHT, order.qty_lots)
+            self._by_number[self._held[client_id].number] = client_id
+        request = _Request(self._now_ns + delay, next(self._sent), what, client_id, qty_lots, price_ticks)
+        heapq.heappush(self._requests, request)
+
+    def advance(self, until_ns: int) -> None:
+        """Replay to a time, our requests arriving on the way."""
+        if until_ns < self._now_ns:
+            raise InputError(f"the venue stands at {self._now_ns} ns and cannot go back to {until_ns} ns")
+        for instrument, events in self._feed.until(until_ns):
+            self._arrived.append((instrument, events))
+            self._markets[instrument.id].feed(events)
+        while self._requests and self._requests[0].ts_ns <= until_ns:
+            request = heapq.heappop(self._requests)
+            self._replay(request.ts_ns)
+            self._receive(request)
+        self._replay(until_ns)
+        self._now_ns = until_ns
+
+    def events(self) -> Sequence[VenueEvent]:
+        heard: list[VenueEvent] = []
+        while self._outbox and self._outbox[0][0] <= self._now_ns:
+            heard.append(heapq.heappop(self._outbox)[2])
+        return heard
+
+    def market(self) -> Iterator[tuple[Instrument, Events]]:
+        """Market events that arrived since the last call."""
+        arrived, self._arrived = self._arrived, []
+        return iter(arrived)
+
+    def top(self, instrument: str) -> TopOfBook:
+        return self._market(instrument).top(self._now_ns)
+
+    def depth_rows(self, instrument: str, edges_ticks: Int1D) -> Int1D:
+        """Lots shown between consecutive prices; bids positive, asks negative."""
+        return self._market(instrument).depth_rows(self._now_ns, edges_ticks)
+
+    def contexts(self) -> Sequence[FillContext]:
+        """One per fill so far: what the mid was, with and without our own impact."""
+        return self._contexts
+
+    def _market(self, instrument: str) -> ReplayMarket:
+        try:
+            return self._markets[instrument]
+        except KeyError:
+            raise UnknownName("instrument of this venue", instrument, self._markets) from None
+
+    def _replay(self, until_ns: int) -> None:
+        for market in self._markets.values():
+            while executions := market.run(until_ns):
+                for execution in executions:
+                    self._filled(self._held[self._by_number[execution.number]], execution, market, maker=True)
+
+    def _receive(self, request: _Request) -> None:
+        held = self._held.get(request.client_id)
+        if held is None:
+            update = OrderUpdate(
+                ts_ns=request.ts_ns,
+                client_id=request.client_id,
+                state=OrderState.REJECTED,
+                left_lots=0,
+                reason=RejectReason.UNKNOWN_ORDER,
+            )
+            self._say(request.ts_ns, update)
+        elif request.what == "submit":
+            self._arrive(held, request.ts_ns)
+        elif held.state is OrderState.WORKING:
+            market = self._market(held.order.instrument)
+            if request.what == "cancel":
+                market.remove(held.number)
+                self._update(held, request.ts_ns, OrderState.CANCELLED)
+            else:
+                self._amend(held, market, request)
+
+    def _arrive(self, held: _Held, ts_ns: int) -> None:
+        """An order reaches the book: take what it may, then rest, or not."""
+        order, market = held.order, self._market(held.order.instrument)
+        reason = _refusal(order, market, ts_ns)
+        if reason is not None:
+            held.state = OrderState.REJECTED
+            self._say(ts_ns, _rejected(ts_ns, order, reason))
+            return
+        if order.time_in_force is not TimeInForce.POST_ONLY:
+            limit = order.price_ticks if order.type is OrderType.LIMIT else None
+            top = market.top(ts_ns)
+            for execution in market.take(ts_ns, order.side, held.left_lots, limit):
+                self._filled(held, execution, market, maker=False, before=top)
+        if held.state is OrderState.FILLED:
+            return
+        if order.type is OrderType.LIMIT and order.time_in_force is not TimeInForce.IOC:
+            market.rest(held.number, ts_ns, order.side, order.price_ticks, held.left_lots)
+            self._update(held, ts_ns, OrderState.WORKING)
+        else:
+            self._update(held, ts_ns, OrderState.CANCELLED)
+
+    def _amend(self, held: _Held, market: ReplayMarket, request: _Request) -> None:
+        """A smaller size at the same price keeps the place in the queue; anything else goes to the back."""
+        if request.qty_lots <= held.left_lots and request.price_ticks == held.order.price_ticks:
+            market.shrink(held.number, request.qty_lots)
+            held.left_lots = request.qty_lots
+            self._update(held, request.ts_ns, OrderState.WORKING)
+            return
+        market.remove(held.number)
+        held.order = Order(
+            client_id=held.order.client_id,
+            instrument=held.order.instrument,
+            side=held.order.side,
+            qty_lots=request.qty_lots,
+            price_ticks=request.price_ticks,
+            time_in_force=held.order.time_in_force,
+        )
+        held.left_lots = request.qty_lots
+        self._arrive(held, request.ts_ns)
+
+    def _filled(
+        self, held: _Held, execution: Execution, market: ReplayMarket, *, maker: bool, before: TopOfBook | None = None
+    ) -> None:
+        order, ts_ns = held.order, execution.ts_ns
+        top = before or market.top(ts_ns)
+        context = FillContext(ts_ns, order.client_id, (top.bid_ticks + top.ask_ticks) / 2, market.recorded_mid_ticks())
+        self._contexts.append(context)
+        held.left_lots -= execution.qty_lots
+        fee = self._fees.fee(market.instrument, execution.price_ticks, execution.qty_lots, maker=maker)
+        fill = Fill(
+            ts_ns=ts_ns,
+            client_id=order.client_id,
+            instrument=order.instrument,
+            side=order.side,
+            price_ticks=execution.price_ticks,
+            qty_lots=execution.qty_lots,
+            fee=fee,
+            maker=maker,
+        )
+        self._say(ts_ns, fill)
+        if held.left_lots == 0:
+            self._update(held, ts_ns, OrderState.FILLED)
+
+    def _update(self, held: _Held, ts_ns: int, state: OrderState) -> None:
+        held.state = state
+        update = OrderUpdate(ts_ns=ts_ns, client_id=held.order.client_id, state=state, left_lots=held.left_lots)
+        self._say(ts_ns, update)
+
+    def _say(self, ts_ns: int, event: VenueEvent) -> None:
+        """Our own reports travel `ack` while market data travels `feed`; they never come before the data of their instant."""
+        heard_ns = ts_ns + max(0, self._latency.ack_delay(self._rng) - self._latency.feed_ns)
+        heapq.heappush(self._outbox, (heard_ns, next(self._said), event))
+
+
+def _refusal(order: Order, market: ReplayMarket, ts_ns: int) -> RejectReason | None:
+    """Why the venue does not take an order, or None."""
+    if market.state is not BookState.SYNCED:
+        return RejectReason.BOOK_NOT_SYNCED
+    top = market.top(ts_ns)
+    opposite = top.ask_ticks if order.side > 0 else top.bid_ticks
+    if order.type is OrderType.MARKET and not opposite:
+        return RejectReason.NO_LIQUIDITY
+    crosses = opposite > 0 and order.side * (order.price_ticks - opposite) >= 0
+    if order.time_in_force is TimeInForce.POST_ONLY and crosses:
+        return RejectReason.WOULD_TAKE
+    price = order.price_ticks or opposite
+    if market.instrument.notional(price, order.qty_lots) < market.instrument.least_notional:
+        return RejectReason.BELOW_MIN_NOTIONAL
+    return None
+
+
+def _rejected(ts_ns: int, order: Order, reason: RejectReason) -> OrderUpdate:
+    return OrderUpdate(ts_ns=ts_ns, client_id=order.client_id, state=OrderState.REJECTED, left_lots=0, reason=reason)
