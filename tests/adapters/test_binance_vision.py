@@ -36,7 +36,10 @@ PERP_TRADES = (
     "5813,93530.1,0.018,1683.5,1735689600001,true\n"
     "5814,93530.2,0.002,187.0,1735689600001,false\n"
 )
-AGG = "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n77,93530.1,0.02,5813,5814,1735689600001,false\n"
+AGG = (
+    "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n"
+    "77,93530.1,0.02,5813,5814,1735689600001,false\n"
+)
 SPOT_AGG = "77,93530.1,0.02,5813,5814,1672531200000,True,True\n"
 TICKER = (
     "update_id,best_bid_price,best_bid_qty,best_ask_price,best_ask_qty,transaction_time,event_time\n"
