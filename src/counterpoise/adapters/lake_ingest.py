@@ -100,7 +100,7 @@ def ingest(storage: Storage, source: str, batches: Iterable[Batch], *, progress:
     """Store a source; see `counterpoise.adapters.lake.Lake.ingest`."""
     if not _SOURCE.fullmatch(source):
         raise InputError(f"source id {source!r} must be at most 64 of a-z, 0-9 and _; make it with source_hash(paths, reader)")
-    marker = f"{FOLDER}/{source}.pending"
+    marker = _marker(source)
     interrupted = marker.rpartition("/")[2] in storage.listing(FOLDER)
     try:
         with storage.lock(marker, wait=False):
@@ -109,6 +109,10 @@ def ingest(storage: Storage, source: str, batches: Iterable[Batch], *, progress:
             return result
     except BlockingIOError as error:
         raise InputError(f"source {source[:12]} is being ingested by another process; wait for it") from error
+
+
+def _marker(source: str) -> str:
+    return f"{FOLDER}/{source}.pending"
 
 
 def _ingest_locked(
@@ -210,8 +214,10 @@ class _Writer:
             yield self._flush(next(iter(self._frames)))
 
     def discard(self) -> None:
+        """Take back everything, and last the marker that says there is something to take back."""
         for part in self.parts:
             self._storage.remove(part.path)
+        self._storage.remove(_marker(self.source))
 
     def _hold(self, key: _Key, frame: pl.DataFrame) -> None:
         size = int(frame.estimated_size()) + frame.width * _COLUMN_BYTES
