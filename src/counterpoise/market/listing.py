@@ -198,8 +198,8 @@ EXAMPLES: Final = {
 
 # price and size steps of well-known instruments; every other one has those of its form
 GRIDS: Final = {
-    "binance:BTCUSDT": ("0.01", "0.00001"),
-    "binance:ETHUSDT": ("0.01", "0.0001"),
+    "binance:BTCUSDT": ("0.01", "0.00000001"),
+    "binance:ETHUSDT": ("0.01", "0.00000001"),
     "binance_coinm:BTCUSD_PERP": ("0.1", "1"),
     "binance_coinm:ETHUSD_PERP": ("0.01", "1"),
     "binance_usdm:BTCUSDT": ("0.1", "0.001"),
