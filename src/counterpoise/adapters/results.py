@@ -11,7 +11,7 @@ import msgspec
 import polars as pl
 import sqlalchemy as sa
 
-from counterpoise.core.errors import InputError, SchemaError, UnknownName
+from counterpoise.core.errors import DataError, InputError, SchemaError, UnknownName
 from counterpoise.market.order import Fill
 
 __all__ = ["ResultStore", "RunResult"]
@@ -150,20 +150,14 @@ class ResultStore:
         ------
         InputError
             If the run is there with another outcome and `replace` is not given; if a fee is not finite.
+        DataError
+            If the database did not take it.
         """
-        values, rows = _run_values(run), _fill_rows(run.run_id, fills)
-        with self._engine.begin() as connection:
-            stored = connection.execute(sa.select(_RUNS).where(_RUNS.c.run_id == run.run_id)).mappings().one_or_none()
-            if stored is not None:
-                if dict(stored) == values and _stored_fills(connection, run.run_id) == rows:
-                    return False
-                _require_replace(run, stored["version"], replace=replace)
-                connection.execute(sa.delete(_FILLS).where(_FILLS.c.run_id == run.run_id))
-                connection.execute(sa.delete(_RUNS).where(_RUNS.c.run_id == run.run_id))
-            connection.execute(sa.insert(_RUNS).values(values))
-            if rows:
-                connection.execute(sa.insert(_FILLS), rows)
-        return True
+        try:
+            with self._engine.begin() as connection:
+                return _save(connection, run, _fill_rows(run.run_id, fills), replace=replace)
+        except sa.exc.DBAPIError as error:
+            raise DataError(f"run {run.run_id} was not saved: {error.orig}; nothing of it is stored, save it again") from error
 
     def runs(self) -> pl.DataFrame:
         """Every run, oldest start first; `summary` is JSON text."""
@@ -204,6 +198,21 @@ class ResultStore:
                     f"table {table.name!r} has columns {sorted(found)}, expected {sorted(expected)}; "
                     "give another database, or move this one away and run again"
                 )
+
+
+def _save(connection: sa.Connection, run: RunResult, rows: list[dict[str, Any]], *, replace: bool) -> bool:
+    values = _run_values(run)
+    stored = connection.execute(sa.select(_RUNS).where(_RUNS.c.run_id == run.run_id)).mappings().one_or_none()
+    if stored is not None:
+        if dict(stored) == values and _stored_fills(connection, run.run_id) == rows:
+            return False
+        _require_replace(run, stored["version"], replace=replace)
+        connection.execute(sa.delete(_FILLS).where(_FILLS.c.run_id == run.run_id))
+        connection.execute(sa.delete(_RUNS).where(_RUNS.c.run_id == run.run_id))
+    connection.execute(sa.insert(_RUNS).values(values))
+    if rows:
+        connection.execute(sa.insert(_FILLS), rows)
+    return True
 
 
 def _require_replace(run: RunResult, version: str, *, replace: bool) -> None:

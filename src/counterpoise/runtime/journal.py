@@ -9,7 +9,7 @@ from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
-from counterpoise.core.errors import CorruptRecord
+from counterpoise.core.errors import CorruptRecord, InputError
 from counterpoise.market.order import Order
 from counterpoise.market.venue import VenueEvent
 
@@ -152,5 +152,5 @@ def decode(data: bytes, *, source: str = "journal", number: int = 1) -> JournalR
     """
     try:
         return _DECODER.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, InputError) as error:
         raise CorruptRecord(source, number, "record", data.decode(errors="replace"), f"a journal record ({error})") from error
