@@ -24,7 +24,7 @@ from counterpoise.market.kernels.ladder import (
 )
 from counterpoise.market.quality import BookState
 
-__all__ = ["Book", "Levels", "grow_ladder", "new_ladder"]
+__all__ = ["Book", "Levels", "grow_ladder", "new_ladder", "require_sound"]
 
 _FAR_SLOTS = 1 << 10
 _TOP_KEY = 2**62
@@ -70,7 +70,7 @@ class Book:
 
     def apply(self, events: Events) -> None:
         """Apply the book rows of some events; rows of other kinds are passed over."""
-        _require_sound(events)
+        require_sound(events)
         done = 0
         while True:
             done = kernels.apply_rows(
@@ -160,13 +160,22 @@ class Book:
         return int(depth_between(self._ladder, (1 - side) >> 1, int(key), _TOP_KEY))
 
 
-def _require_sound(events: Events) -> None:
-    """Refuse what the kernel must not see: sides other than ±1 on levels, negative sizes, prices beyond 2⁶¹."""
-    level = events.kind <= 1
-    bad = level & ((np.abs(events.side) != 1) | (events.qty_lots < 0) | (np.abs(events.price_ticks) >= 1 << 61))
-    if bad.any():
-        i = int(np.flatnonzero(bad)[0])
+def require_sound(events: Events) -> None:
+    """Refuse rows that kernels must not see.
+
+    Raises
+    ------
+    InputError
+        If columns differ in length, or a level or quote has a side other than ±1, a trade one beyond −1 to +1, or a row a
+        negative size or a price of 2⁶¹ ticks or more.
+    """
+    lengths = {len(column) for column in events}
+    if len(lengths) > 1:
+        raise InputError(f"event columns have {sorted(lengths)} rows, expected as many in each; cut them with Events.cut")
+    i = int(kernels.unsound_row(events.kind, events.side, events.price_ticks, events.qty_lots))
+    if i < events.rows:
         raise InputError(
-            f"row {i} is no book level: side {events.side[i]}, price {events.price_ticks[i]} ticks, "
-            f"{events.qty_lots[i]} lots; expected side +1 or -1, lots >= 0"
+            f"row {i} of kind {events.kind[i]} cannot be: side {events.side[i]}, price {events.price_ticks[i]} ticks, "
+            f"{events.qty_lots[i]} lots; expected side +1 or -1 (0 for trades too), |price| < 2^61, lots >= 0; "
+            "correct the source"
         )

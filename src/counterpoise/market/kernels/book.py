@@ -8,10 +8,21 @@ import numpy as np
 
 from counterpoise.core.arrays import Int1D, Int8_1D, UInt8_1D
 from counterpoise.core.jit import borrow, kernel
-from counterpoise.market.kernels.codes import CROSSED, FIRST, GAP, GAPPED, LAST, SNAPSHOT, SYNCED
+from counterpoise.market.kernels.codes import CROSSED, FIRST, GAP, GAPPED, LAST, QUOTE, SNAPSHOT, SYNCED, TRADE
 from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, clear, room, set_level
 
-__all__ = ["CROSSINGS", "GAPS", "MESSAGES", "SNAPSHOTS", "STATE", "STATUS_SIZE", "apply_row", "apply_rows", "settle"]
+__all__ = [
+    "CROSSINGS",
+    "GAPS",
+    "MESSAGES",
+    "SNAPSHOTS",
+    "STATE",
+    "STATUS_SIZE",
+    "apply_row",
+    "apply_rows",
+    "settle",
+    "unsound_row",
+]
 
 # status[...]
 STATE: Final = 0  # SYNCED, CROSSED or GAPPED
@@ -20,6 +31,8 @@ SNAPSHOTS: Final = 2
 GAPS: Final = 3
 CROSSINGS: Final = 4  # messages that left the book crossed or locked
 STATUS_SIZE: Final = 5
+
+_REACH: Final = 1 << 61  # ticks
 
 
 @kernel
@@ -76,4 +89,19 @@ def apply_rows(
         apply_row(book, status, np.int64(kind[i]), np.int64(side[i]), np.int64(flags[i]), price_ticks[i], qty_lots[i])
         if flags[i] & LAST:
             settle(book, status)
+    return len(kind)
+
+
+@kernel
+def unsound_row(kind: UInt8_1D, side: Int8_1D, price_ticks: Int1D, qty_lots: Int1D) -> int:
+    """First level, quote or trade that other kernels must not see, else the number of rows."""
+    for i in range(len(kind)):
+        what, sign = kind[i], side[i]
+        if what <= SNAPSHOT or what == QUOTE:
+            sound = (sign == 1) | (sign == -1)
+        else:
+            sound = (what != TRADE) | ((sign >= -1) & (sign <= 1))
+        within = (price_ticks[i] < _REACH) & (price_ticks[i] > -_REACH) & (qty_lots[i] >= 0)
+        if not (sound and (within or what == GAP)):
+            return i
     return len(kind)
