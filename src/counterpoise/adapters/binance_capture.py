@@ -57,7 +57,7 @@ class _Line(msgspec.Struct):
     """A stream message, or a REST depth snapshot."""
 
     stream: str = ""
-    data: _Data | None = None
+    data: _Data | list[_Data] | None = None
     lastUpdateId: int = -1
     E: int = 0
     T: int = 0
@@ -67,8 +67,9 @@ class _Line(msgspec.Struct):
 
 
 class _Forced(msgspec.Struct):
-    """The order inside a forceOrder message."""
+    """The order inside a forceOrder message; the symbol stands here only."""
 
+    s: str
     S: str
     ap: str
     z: str
@@ -122,7 +123,7 @@ class _BinanceCapture:
         self._streams: dict[str, _Stream] = {}
         self._seq = 0
         self._last_symbol = ""
-        self._orphans: list[tuple[int, _Line, int]] = []
+        self._orphans: list[tuple[int, _Line, int]] = []  # spot snapshots do not name their symbol, the first diff does
 
     @property
     def report(self) -> ReadReport:
@@ -137,6 +138,7 @@ class _BinanceCapture:
                     yield self._marks(stream)
         for stream in self._streams.values():
             self._report.drop("depth before any usable snapshot", stream.sync.waiting)
+        self._report.drop("snapshot of an unknown symbol", len(self._orphans))
 
     def _read(self, block: Block) -> None:
         lines = block.data.split(b"\n")
@@ -147,24 +149,33 @@ class _BinanceCapture:
             stamp, _, text = line.partition(b" ")
             try:
                 ts_local = int(stamp)
-                message = _decode_line(text)
+                self._message(ts_local, _decode_line(text), number)
+            except CorruptRecord as error:
+                self._report.corrupt(error)
             except (ValueError, msgspec.MsgspecError) as error:
                 self._report.corrupt(self._corrupt(number, line, error))
-                continue
-            if message.data is not None:
-                self._take(ts_local, message.data, message.stream, number)
-            elif message.lastUpdateId >= 0:
-                self._snapshot(ts_local, message, number)
-            else:
-                self._report.drop("neither a stream message nor a snapshot")
+
+    def _message(self, ts_local: int, message: _Line, line: int) -> None:
+        if isinstance(message.data, _Data):
+            self._take(ts_local, message.data, message.stream, line)
+        elif message.data is not None:
+            for data in message.data:
+                self._take(ts_local, data, message.stream, line)
+        elif message.lastUpdateId >= 0:
+            self._snapshot(ts_local, message, line)
+        else:
+            self._report.drop("neither a stream message nor a snapshot")
 
     def _corrupt(self, number: int, line: bytes, error: Exception) -> CorruptRecord:
         found = f"{line[:60].decode('utf-8', 'replace')} ({error})"
         return CorruptRecord(str(self._path), number, "record", found, "local_ns and a JSON message")
 
     def _take(self, ts_local: int, data: _Data, name: str, line: int) -> None:
+        channel = data.e or name.partition("@")[2]
+        if channel == "forceOrder":
+            self._forced(ts_local, _decode_forced(data.o), line)
+            return
         stream = self._streams.get(data.s) or self._open(data.s, line)
-        channel = name.partition("@")[2]
         if channel.startswith("depth"):
             update = Update(snapshot=False, first=data.U, last=data.u, prev=data.pu)
             self._book(stream, ts_local, update, ((data.T or data.E) * MS_NS, data.u, DELTA, line, data.b, data.a))
@@ -175,15 +186,17 @@ class _BinanceCapture:
             stream.columns.add(message, (1, b"[[%b,%b]]" % (data.b, data.B)), (-1, b"[[%b,%b]]" % (data.a, data.A)))
         elif channel in ("trade", "aggTrade"):
             self._trade(stream, ts_local, data, channel, line)
-        elif channel.startswith("forceOrder"):
-            forced = _decode_forced(data.o)
-            message = (ts_local, forced.T * MS_NS, self._seq, -1, LIQUIDATION, line)
-            stream.columns.add(message, (1 if forced.S == "BUY" else -1, f"[[{forced.ap},{forced.z}]]".encode()))
         elif channel.startswith("markPrice"):
-            mark, index, rate = (_decode_number(x) if x else None for x in (data.p, data.i, data.r))
+            mark, index, rate = (_decode_number(x) if bytes(x) not in (b"", b'""') else None for x in (data.p, data.i, data.r))
             stream.marks.append((ts_local, data.E * MS_NS, self._seq, mark, index, rate, None, data.T * MS_NS or None))
         else:
             self._report.drop(f"channel {channel!r} is not read")
+
+    def _forced(self, ts_local: int, forced: _Forced, line: int) -> None:
+        stream = self._streams.get(forced.s) or self._open(forced.s, line)
+        self._seq += 1
+        message = (ts_local, forced.T * MS_NS, self._seq, -1, LIQUIDATION, line)
+        stream.columns.add(message, (1 if forced.S == "BUY" else -1, f"[[{forced.ap},{forced.z}]]".encode()))
 
     def _trade(self, stream: _Stream, ts_local: int, data: _Data, channel: str, line: int) -> None:
         stream.trade_stream = stream.trade_stream or channel
@@ -194,11 +207,15 @@ class _BinanceCapture:
         else:
             number = data.t if channel == "trade" else int(bytes(data.a))
             message = (ts_local, data.T * MS_NS, self._seq, number, TRADE, line)
-            stream.columns.add(message, (-1 if data.m else 1, b"[[%b,%b]]" % (data.p, data.q)))
+            side = 0 if data.m is None else -1 if data.m else 1
+            stream.columns.add(message, (side, b"[[%b,%b]]" % (data.p, data.q)))
 
     def _snapshot(self, ts_local: int, message: _Line, line: int) -> None:
         symbol = message.symbol or self._last_symbol
-        if not symbol or (not message.symbol and len(self._streams) > 1):
+        if not symbol:
+            self._orphans.append((ts_local, message, line))
+            return
+        if not message.symbol and len(self._streams) > 1:
             expected = "a snapshot with its symbol, or a capture of one symbol"
             self._report.corrupt(CorruptRecord(str(self._path), line, "symbol", message.symbol, expected))
             return
@@ -226,6 +243,9 @@ class _BinanceCapture:
         stream = _Stream(self._instrument(symbol), self._venue, str(self._path))
         self._streams[symbol] = stream
         self._last_symbol = symbol
+        orphans, self._orphans = self._orphans, []
+        for orphan in orphans:
+            self._snapshot(*orphan)
         return stream
 
     def _marks(self, stream: _Stream) -> Batch:
@@ -235,4 +255,4 @@ class _BinanceCapture:
         assert isinstance(types, pl.DataFrame)
         stream.marks.clear()
         self._report.rows["mark"] += frame.height
-        return Batch(stream.columns.instrument, "mark", frame.cast(dict(types.schema)))
+        return Batch(stream.columns.instrument, "mark", frame.cast(types.schema))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from counterpoise.adapters.kernels.level_text import BAD_TEXT, OFF_GRID, PARSED, parse_pairs
 from counterpoise.adapters.reader import Batch, ReadReport
-from counterpoise.core.arrays import AnyArray, Int1D
+from counterpoise.core.arrays import AnyArray, Int1D, UInt8_1D
 from counterpoise.core.errors import CorruptRecord
 from counterpoise.core.units import Grid
 from counterpoise.market.event import DELTA, FIRST, GAP, LAST, LIQUIDATION, QUOTE, SNAPSHOT, TRADE, Events
@@ -90,25 +89,27 @@ class LevelColumns:
         while True:
             text = np.frombuffer(b"".join(self._texts), np.uint8)
             ends = np.cumsum(np.fromiter(map(len, self._texts), np.int64, len(self._texts)))
-            pairs = tuple(np.empty(len(text) // 5 + 1, np.int64) for _ in range(3))  # [0,0] is the shortest pair
+            most = len(text) // 5 + 1  # [0,0] is the shortest pair
+            pairs = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
             count, status, at = parse_pairs(text, ends, *price, *qty, pairs)
             segment, ticks, lots = (column[:count] for column in pairs)
             owners, sides = np.array(self._owners, np.int64), np.array(self._sides, np.int64)
             if status == PARSED:
                 return owners[segment], sides[segment], ticks, lots
             at_fault = int(owners[min(int(np.searchsorted(ends, at, side="right")), len(owners) - 1)])
-            self._take_out(at_fault, messages)
+            self._take_out(at_fault, messages, report)
             report.corrupt(self._error(messages[at_fault], text, at, status))
 
-    def _take_out(self, owner: int, messages: Int1D) -> None:
+    def _take_out(self, owner: int, messages: Int1D, report: ReadReport) -> None:
         keep = [i for i, of in enumerate(self._owners) if of != owner]
         self._texts = [self._texts[i] for i in keep]
         self._sides = [self._sides[i] for i in keep]
         self._owners = [self._owners[i] for i in keep]
         if messages[owner, 4] in (DELTA, SNAPSHOT):
             messages[owner, 4] = GAP
+            report.gaps += 1
 
-    def _error(self, message: Int1D, text: AnyArray, at: int, status: int) -> CorruptRecord:
+    def _error(self, message: Int1D, text: UInt8_1D, at: int, status: int) -> CorruptRecord:
         stop = at
         while stop < len(text) and text[stop] not in b'",] ':
             stop += 1
@@ -138,11 +139,10 @@ def _flags(owner: Int1D) -> AnyArray:
 
 
 def _batches(instrument: Instrument, events: Events, report: ReadReport) -> list[Batch]:
-    batches = []
+    batches, whole = [], events.to_frame()
     for table, kinds in _TABLES:
-        rows = np.flatnonzero(np.isin(events.kind, kinds))
-        if len(rows):
-            frame = pl.DataFrame({name: column[rows] for name, column in zip(events._fields, events, strict=True)})
-            report.rows[table] += len(rows)
+        frame = whole.filter(np.isin(events.kind, kinds))
+        if frame.height:
+            report.rows[table] += frame.height
             batches.append(Batch(instrument, table, frame))
     return batches

@@ -82,15 +82,16 @@ def parse_pairs(
     count, i = 0, 0
     found = np.zeros(1, np.int64)
     for segment in range(len(ends)):
-        nested, item = 0, 0
+        nested, item, read = 0, 0, 0  # read: numbers of the open pair
         while i < ends[segment]:
             c = text[i]
             if c == _OPEN:
                 nested += 1
-                item = 0
+                if nested == 2:
+                    item, read = 0, 0
             elif c == _CLOSE:
                 if nested == 2:
-                    if item < 1:
+                    if read != 2:
                         return count, BAD_TEXT, i
                     count += 1
                 nested -= 1
@@ -100,7 +101,10 @@ def parse_pairs(
                 begin = i
                 while i < ends[segment] and text[i] != _QUOTE and text[i] != _COMMA and text[i] != _CLOSE and text[i] != _SPACE:
                     i += 1
+                if nested < 2 or (item < 2 and (read != item or nested > 2)):
+                    return count, BAD_TEXT, begin
                 if item < 2:
+                    read += 1
                     if item == 0:
                         status = _number(text, begin, i, price_digits, price_step, found)
                         ticks[count] = found[0]
