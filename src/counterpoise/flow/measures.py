@@ -246,7 +246,8 @@ def _where(sound: Bool1D, values: Float1D) -> Float1D:
 def _imbalance(rows: Int2D, bid: int, ask: int, sound: Bool1D) -> Float1D:
     """(bid − ask) / (bid + ask) of two columns; null when both are zero."""
     both = rows[:, bid] + rows[:, ask]
-    return np.divide(rows[:, bid] - rows[:, ask], both, out=np.full(len(rows), np.nan), where=sound & (both > 0))
+    share = np.divide(rows[:, bid] - rows[:, ask], both, out=np.full(len(rows), np.nan), where=sound & (both > 0))
+    return np.asarray(share, np.float64)
 
 
 def _weighted_mid(bid: Int1D, ask: Int1D, bid_lots: Int1D, ask_lots: Int1D) -> Float1D:

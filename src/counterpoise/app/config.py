@@ -1,0 +1,118 @@
+"""What `counterpoise run` reads: one TOML file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from counterpoise.balance.parent import ParentConfig
+from counterpoise.core.config import Config
+from counterpoise.core.errors import ConfigError
+from counterpoise.core.units import parse_duration
+from counterpoise.flow.measures import DEFAULT_BANDS_BPS, QuoteSource
+from counterpoise.risk.limits import Limits
+from counterpoise.sim.fees import Fees
+from counterpoise.sim.latency import ConstantLatency
+from counterpoise.sim.market import MarketConfig
+from counterpoise.sim.response import Response
+
+__all__ = ["DataConfig", "FlowConfig", "RunConfig", "VenueConfig", "recordings"]
+
+DATA_VARIABLE: Final = "COUNTERPOISE_DATA"
+
+
+class DataConfig(Config, frozen=True, kw_only=True):
+    """Where market events come from: recordings, a lake, or the synthetic market.
+
+    Parameters
+    ----------
+    instrument : str
+        ``venue:symbol`` that the parent trades.
+    captures : tuple of str
+        Raw recordings of it, under `root`.
+    root : str
+        Folder of the captures, relative to the configuration file; the environment's COUNTERPOISE_DATA goes first.
+    lake : str
+        A lake that holds it already, relative to the configuration file.
+    start, end : str
+        Range of ts_local, ISO; ``""`` for all.
+    synthetic : MarketConfig, optional
+        The embedded simulated market.
+    """
+
+    instrument: str
+    captures: tuple[str, ...] = ()
+    root: str = "."
+    lake: str = ""
+    start: str = ""
+    end: str = ""
+    synthetic: MarketConfig | None = None
+
+    def __post_init__(self) -> None:
+        if sum((bool(self.captures), bool(self.lake), self.synthetic is not None)) != 1:
+            raise ConfigError("[data] needs exactly one of captures, lake and [data.synthetic]")
+
+
+class FlowConfig(Config, frozen=True, kw_only=True):
+    """How flow is measured along the way."""
+
+    every: str = "1s"
+    quotes: QuoteSource = "depth"
+    bands_bps: tuple[float, ...] = DEFAULT_BANDS_BPS
+    stale_after: str = "10s"
+
+
+class VenueConfig(Config, frozen=True, kw_only=True):
+    """Models of the simulated venue."""
+
+    response: Response = Response()
+    fees: Fees = Fees()
+    latency: ConstantLatency = ConstantLatency()
+
+
+class RunConfig(Config, frozen=True, kw_only=True):
+    """One run.
+
+    Parameters
+    ----------
+    name : str
+        Prefix of client order ids, and the default output folder.
+    seed : int
+        Of every random draw.
+    decide_every : str
+        Time between decisions.
+    start_after, end_before : str
+        The parent begins that long after the data begins, and ends that long before it ends.
+    """
+
+    name: str
+    data: DataConfig
+    parent: ParentConfig
+    seed: int = 1
+    decide_every: str = "100ms"
+    start_after: str = "10s"
+    end_before: str = "10s"
+    flow: FlowConfig = FlowConfig()
+    venue: VenueConfig = VenueConfig()
+    limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        for text in (self.decide_every, self.start_after, self.end_before):
+            parse_duration(text)
+
+
+def recordings(data: DataConfig, config_path: Path) -> list[Path]:
+    """Capture files of a configuration; all of them must be there.
+
+    Raises
+    ------
+    ConfigError
+        If one is missing.
+    """
+    root = Path(os.environ.get(DATA_VARIABLE) or config_path.parent / data.root)
+    paths = [root / name for name in data.captures]
+    for path in paths:
+        if not path.is_file():
+            raise ConfigError(f"{config_path}: no recording at {path}; set {DATA_VARIABLE} or [data] root to where it lies")
+    return paths
