@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,9 +68,9 @@ def test_only_files_of_the_moment_are_open() -> None:
         return Sorted((10 * i, 0), blocks)  # type: ignore[arg-type]
 
     stream = merged([source(i) for i in (2, 0, 1)])
-    assert int(next(stream).ts_local[-1]) < 10
+    assert int(next(stream)[-1].ts_local[-1]) < 10
     assert opened == [0]
-    rest = as_rows(stream)
+    rest = as_rows(chain.from_iterable(stream))
     assert opened == [0, 1, 2]
     assert rest[-1][0] == 29
 

@@ -20,7 +20,7 @@ import polars as pl
 
 from counterpoise.adapters import lake_ingest, lake_sql
 from counterpoise.adapters.lake_ingest import IngestResult
-from counterpoise.adapters.lake_stream import Sorted, chunks, joined, merged
+from counterpoise.adapters.lake_stream import Sorted, chunks, gathered, merged
 from counterpoise.adapters.manifest import Manifests, Part
 from counterpoise.adapters.part import empty_frame, part_events, read_part, require_version, scan_parts
 from counterpoise.adapters.reader import Batch
@@ -34,7 +34,7 @@ from counterpoise.market.instrument import Instrument
 
 __all__ = ["CHUNK_ROWS", "Lake"]
 
-CHUNK_ROWS: Final = 1 << 18
+CHUNK_ROWS: Final = 1 << 17
 _TIME: Final = pl.Datetime("ns", "UTC")
 
 
@@ -183,7 +183,9 @@ class Lake:
         tables: Sequence[str] = TICK_TABLES,
     ) -> Events:
         """Rows of tick tables with start ≤ ts_local < end, merged in order of (ts_local, seq); raises as `stream`."""
-        return joined(list(self.stream(instrument_id, start_ns=start_ns, end_ns=end_ns, tables=tables)))
+        parts = self._chosen(instrument_id, tables, start_ns, end_ns)
+        groups = self._merged(parts, tables=tables, start_ns=start_ns, end_ns=end_ns)
+        return gathered(groups, capacity=sum(part.rows for part in parts))
 
     def stream(
         self,
@@ -206,12 +208,7 @@ class Lake:
             As `scan`.
         """
         parts = self._chosen(instrument_id, tables, start_ns, end_ns)
-        rank = {table: i for i, table in enumerate(tables)}
-        sources = [
-            Sorted(part.first, partial(part_events, self._storage, part, start_ns=start_ns, end_ns=end_ns))
-            for part in sorted(parts, key=lambda p: rank[p.table])
-        ]
-        return chunks(merged(sources), rows=chunk_rows)
+        return chunks(self._merged(parts, tables=tables, start_ns=start_ns, end_ns=end_ns), rows=chunk_rows)
 
     def sql(self) -> duckdb.DuckDBPyConnection:
         """DuckDB connection with one view a table, over what is in the lake now, with columns venue, instrument and date."""
@@ -230,6 +227,17 @@ class Lake:
             except DataError as error:
                 wrong.append(error)
         return wrong
+
+    def _merged(
+        self, parts: Sequence[Part], *, tables: Sequence[str], start_ns: int | None, end_ns: int | None
+    ) -> Iterator[list[Events]]:
+        rank = {table: i for i, table in enumerate(tables)}
+        return merged(
+            [
+                Sorted(part.first, partial(part_events, self._storage, part, start_ns=start_ns, end_ns=end_ns))
+                for part in sorted(parts, key=lambda p: rank[p.table])
+            ]
+        )
 
     def _parts(self) -> list[Part]:
         self._storage.require()

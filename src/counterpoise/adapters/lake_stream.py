@@ -8,6 +8,7 @@ horizon: the least key up to which every file is known.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from counterpoise.core.arrays import Int1D
 from counterpoise.core.errors import InputError
 from counterpoise.market.event import Events, merge_events
 
-__all__ = ["Sorted", "chunks", "joined", "merged"]
+__all__ = ["Sorted", "chunks", "gathered", "joined", "merged"]
 
 Key: TypeAlias = tuple[int, int]
 
@@ -36,8 +37,11 @@ class Sorted(NamedTuple):
     blocks: Callable[[], Iterator[Events]]
 
 
-def merged(sources: Sequence[Sorted]) -> Iterator[Events]:
-    """One stream in order of (ts_local, seq); rows of equal keys keep the order of `sources`, and never leave in two pieces."""
+def merged(sources: Sequence[Sorted]) -> Iterator[list[Events]]:
+    """One stream in order of (ts_local, seq); rows of equal keys keep the order of `sources`, and leave in one list.
+
+    A list holds the rows between two horizons, in order; it is given in pieces so that what needs no merging is not copied.
+    """
     waiting = sorted(enumerate(sources), key=lambda item: item[1].first, reverse=True)
     files: list[_File] = []
     while waiting or files:
@@ -47,24 +51,24 @@ def merged(sources: Sequence[Sorted]) -> Iterator[Events]:
             files = sorted((f for f in files if f.alive), key=lambda f: f.rank)
             continue
         horizon = min(file.last for file in files)
-        pieces = [piece for file in files if (piece := file.take(horizon)).rows]
-        if pieces:
-            yield pieces[0] if len(pieces) == 1 else merge_events(pieces)
+        taken = [pieces for file in files if (pieces := file.take(horizon))]
+        if taken:
+            yield taken[0] if len(taken) == 1 else [merge_events(list(chain.from_iterable(taken)))]
         for file in files:
             if file.last == horizon:
                 file.load()
         files = [file for file in files if file.alive]
 
 
-def chunks(pieces: Iterable[Events], *, rows: int) -> Iterator[Events]:
-    """The same stream in chunks of at most `rows` rows, cut only between messages; a longer message is a chunk of its own."""
+def chunks(groups: Iterable[Sequence[Events]], *, rows: int) -> Iterator[Events]:
+    """The rows of `merged` in chunks of at most `rows` rows, cut only between messages; a longer message is one chunk."""
     if rows < 1:
         raise InputError(f"chunk_rows must be at least 1, found {rows}")
     held: list[Events] = []
     count = 0
-    for piece in pieces:
-        held.append(piece)
-        count += piece.rows
+    for pieces in groups:
+        held += pieces
+        count += sum(piece.rows for piece in pieces)
         if count < rows:
             continue
         whole = joined(held)
@@ -86,13 +90,14 @@ class _File:
 
     def __init__(self, rank: int, blocks: Iterator[Events]) -> None:
         self.rank: Final = rank
-        self._blocks, self._held = blocks, Events.empty()
+        self._blocks = blocks
+        self._held: list[Events] = []
         self.last: Key = self._END
         self.load()
 
     @property
     def alive(self) -> bool:
-        return self._held.rows > 0 or self.last != self._END
+        return bool(self._held) or self.last != self._END
 
     def load(self) -> None:
         """Take the next block; at the end of the source everything is known."""
@@ -100,28 +105,40 @@ class _File:
         if block is None:
             self.last = self._END
             return
-        self._held = joined([self._held, block]) if self._held.rows else block
+        self._held.append(block)
         self.last = int(block.ts_local[-1]), int(block.seq[-1])
 
-    def take(self, horizon: Key) -> Events:
+    def take(self, horizon: Key) -> list[Events]:
         """Rows before the horizon; at the end of all sources, every row."""
-        held = self._held
         if horizon == self._END:
-            count = held.rows
-        else:
-            low, high = (int(np.searchsorted(held.ts_local, horizon[0], side)) for side in ("left", "right"))
-            count = low + int(np.searchsorted(held.seq[low:high], horizon[1], "left"))
-        self._held = held.cut(count, held.rows)
-        return held.cut(0, count)
+            taken, self._held = self._held, []
+            return taken
+        taken, kept = [], []
+        for piece in self._held:
+            low, high = (int(np.searchsorted(piece.ts_local, horizon[0], side)) for side in ("left", "right"))
+            count = low + int(np.searchsorted(piece.seq[low:high], horizon[1], "left"))
+            taken += [piece.cut(0, count)] if count else []
+            kept += [piece.cut(count, piece.rows)] if count < piece.rows else []
+        self._held = kept
+        return taken
 
 
 def joined(parts: Sequence[Events]) -> Events:
     """Rows of parts one after the other."""
     if len(parts) == 1:
         return parts[0]
-    if not parts:
-        return Events.empty()
     return Events._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
+
+
+def gathered(groups: Iterable[Sequence[Events]], *, capacity: int) -> Events:
+    """Every row of `merged`, at most `capacity` of them, copied once into place while the files are read."""
+    whole = Events._make(np.empty(capacity, column.dtype) for column in Events.empty())
+    rows = 0
+    for piece in chain.from_iterable(groups):
+        for column, values in zip(whole, piece, strict=True):
+            column[rows : rows + piece.rows] = values
+        rows += piece.rows
+    return whole.cut(0, rows)
 
 
 def _cuts(events: Events) -> Int1D:
