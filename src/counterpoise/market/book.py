@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -127,11 +129,11 @@ class Book:
 
     def quantity(self, side: int, price_ticks: int) -> int:
         """Lots resting at a price, 0 when none."""
-        return int(quantity_at(self._ladder, (1 - side) >> 1, side * price_ticks))
+        return int(quantity_at(self._ladder, _index(side), side * price_ticks))
 
     def levels(self, side: int, count: int | None = None) -> Levels:
         """The best `count` levels of a side, or all of them."""
-        index = (1 - side) >> 1
+        index = _index(side)
         if count is not None:
             if count <= 0:
                 raise InputError(f"levels wants a positive count, found {count}")
@@ -152,12 +154,21 @@ class Book:
 
     def depth_within(self, side: int, *, bps: float) -> int:
         """Lots of a side at most `bps` basis points from mid; 0 when a side is empty."""
+        index = _index(side)
+        if not 0 < bps < 10_000:
+            raise InputError(f"a distance from mid lies between 0 and 10,000 bps, found {bps}")
         bid, ask = self.best_bid, self.best_ask
         if bid is None or ask is None:
             return 0
-        reach = (bid + ask) / 2 * (1 - side * bps * 1e-4)
-        key = np.ceil(reach) if side > 0 else -np.floor(reach)
-        return int(depth_between(self._ladder, (1 - side) >> 1, int(key), _TOP_KEY))
+        mid = Fraction(bid + ask, 2)
+        key = ceil(side * mid - abs(mid) * Fraction(str(bps)) / 10_000)
+        return int(depth_between(self._ladder, index, key, _TOP_KEY))
+
+
+def _index(side: int) -> int:
+    if side not in (1, -1):
+        raise InputError(f"a side of the book is +1 (bids) or -1 (asks), found {side}")
+    return (1 - side) >> 1
 
 
 def require_sound(events: Events) -> None:

@@ -202,7 +202,7 @@ def _write_depth(book: Int1D, state: Int1D, source: int, bands: Float1D, row: In
         for side in range(2):
             total, top = 0, -NO_KEY
             for band in range(len(bands)):
-                key = np.int64(np.ceil((1 - 2 * side) * mid - bands[band] * mid))
+                key = np.int64(np.ceil((1 - 2 * side) * mid - bands[band] * abs(mid)))
                 total += depth_between(book, side, key, top)
                 row[BANDS + 2 * band + side] = total
                 top = key - 1
