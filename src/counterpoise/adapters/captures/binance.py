@@ -17,6 +17,7 @@ from counterpoise.adapters.captures.message import (
     millis,
     number,
     quote,
+    side_of,
 )
 from counterpoise.adapters.captures.record import ANSWER, Record
 from counterpoise.market.sequence import RULES, Update
@@ -88,6 +89,6 @@ def _mark(data: dict[str, Any]) -> Message:
 
 def _forced(data: dict[str, Any]) -> Message:
     order = data["o"]
-    side = {"BUY": 1, "SELL": -1}[order["S"]]
+    side = side_of(order["S"])
     tick = Tick(millis(order["T"]), -1, side, str(order["p"]), str(order["q"]))
     return TickMessage(order["s"], "liquidation", [tick])

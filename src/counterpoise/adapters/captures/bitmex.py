@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from counterpoise.adapters.captures.message import (
-    SIDES,
     BookMessage,
     Level,
     Lost,
@@ -18,6 +17,7 @@ from counterpoise.adapters.captures.message import (
     ValueMessage,
     number,
     quote,
+    side_of,
 )
 from counterpoise.adapters.captures.record import ANSWER, Record
 from counterpoise.core.units import parse_time
@@ -66,7 +66,7 @@ class BitMexDecoder:
         sides: dict[int, list[Level]] = {1: [], -1: []}
         for row in rows:
             price = prices.setdefault(row["id"], str(row["price"])) if "price" in row else prices[row["id"]]
-            sides[SIDES[row["side"]]].append((price, "0" if action == "delete" else str(row["size"])))
+            sides[side_of(row["side"])].append((price, "0" if action == "delete" else str(row["size"])))
             if action == "delete":
                 del prices[row["id"]]
         return BookMessage(symbol, Update(action == "partial", -1, -1, ts_ns=_time(rows[0])), sides[1], sides[-1], BitMex)
@@ -77,7 +77,7 @@ def _time(row: dict[str, Any]) -> int:
 
 
 def _trades(symbol: str, rows: Sequence[dict[str, Any]]) -> Iterator[Message]:
-    ticks = [Tick(_time(row), -1, SIDES[row["side"]], str(row["price"]), str(row["size"])) for row in rows]
+    ticks = [Tick(_time(row), -1, side_of(row["side"]), str(row["price"]), str(row["size"])) for row in rows]
     yield TickMessage(symbol, "trade", ticks)
 
 
@@ -89,9 +89,8 @@ def _quotes(symbol: str, rows: Sequence[dict[str, Any]]) -> Iterator[Message]:
 
 def _liquidations(symbol: str, rows: Sequence[dict[str, Any]]) -> Iterator[Message]:
     """An order appears once; its updates and its deletion carry no new quantity."""
-    ticks = [
-        Tick(_time(row), -1, SIDES[row["side"]], str(row["price"]), str(row["leavesQty"])) for row in rows if "leavesQty" in row
-    ]
+    new = [row for row in rows if "leavesQty" in row]
+    ticks = [Tick(_time(row), -1, side_of(row["side"]), str(row["price"]), str(row["leavesQty"])) for row in new]
     yield TickMessage(symbol, "liquidation", ticks)
 
 

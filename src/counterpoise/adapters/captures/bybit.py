@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from counterpoise.adapters.captures.message import (
-    SIDES,
     BookMessage,
     Level,
     Message,
@@ -17,6 +16,7 @@ from counterpoise.adapters.captures.message import (
     levels,
     millis,
     number,
+    side_of,
     venue_id,
 )
 from counterpoise.adapters.captures.record import ANSWER, Record
@@ -69,23 +69,23 @@ def _old_book(symbol: str, data: dict[str, Any]) -> Message:
     gone = [] if snapshot else [{**row, "size": 0} for row in book["delete"]]
     sides: dict[int, list[Level]] = {1: [], -1: []}
     for row in gone + rows:
-        sides[SIDES[row["side"]]].append((str(row["price"]), str(row["size"])))
+        sides[side_of(row["side"])].append((str(row["price"]), str(row["size"])))
     last = int(data["cross_seq"])
     update = Update(snapshot, last, last, ts_ns=int(data["timestamp_e6"]) * US_NS)
     return BookMessage(symbol, update, sides[1], sides[-1], Unsequenced)
 
 
 def _trade(row: dict[str, Any]) -> Tick:
-    return Tick(millis(row["T"]), venue_id(row["i"]), SIDES[row["S"]], str(row["p"]), str(row["v"]))
+    return Tick(millis(row["T"]), venue_id(row["i"]), side_of(row["S"]), str(row["p"]), str(row["v"]))
 
 
 def _old_trade(row: dict[str, Any]) -> Tick:
-    return Tick(millis(row["trade_time_ms"]), -1, SIDES[row["side"]], str(row["price"]), str(row["size"]))
+    return Tick(millis(row["trade_time_ms"]), -1, side_of(row["side"]), str(row["price"]), str(row["size"]))
 
 
 def _liquidation(row: dict[str, Any]) -> Tick:
     """S is the side of the position that was closed; the forced order is the other one."""
-    return Tick(millis(row["T"]), -1, -SIDES[row["S"]], str(row["p"]), str(row["v"]))
+    return Tick(millis(row["T"]), -1, -side_of(row["S"]), str(row["p"]), str(row["v"]))
 
 
 _TICKS = {

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from counterpoise.adapters.captures.message import (
-    SIDES,
     BookMessage,
     Level,
     Lost,
@@ -16,6 +15,7 @@ from counterpoise.adapters.captures.message import (
     TickMessage,
     levels,
     quote,
+    side_of,
 )
 from counterpoise.adapters.captures.record import ANSWER, Record
 from counterpoise.core.units import parse_time
@@ -66,7 +66,7 @@ class CoinbaseDecoder:
 def _book(event: dict[str, Any], count: int, ts_ns: int) -> Message:
     sides: dict[int, list[Level]] = {1: [], -1: []}
     for row in event["updates"]:
-        sides[SIDES[row["side"]]].append((row["price_level"], row["new_quantity"]))
+        sides[side_of(row["side"])].append((row["price_level"], row["new_quantity"]))
     update = Update(event["type"] == "snapshot", count, count, ts_ns=ts_ns)
     return BookMessage(event["product_id"], update, sides[1], sides[-1], Unsequenced)
 
@@ -80,7 +80,7 @@ def _trades(event: dict[str, Any]) -> Iterator[Message]:
 
 
 def _tick(row: dict[str, Any]) -> Tick:
-    return Tick(parse_time(row["time"]), int(row["trade_id"]), -SIDES[row["side"]], row["price"], row["size"])
+    return Tick(parse_time(row["time"]), int(row["trade_id"]), -side_of(row["side"]), row["price"], row["size"])
 
 
 def _pro(data: dict[str, Any]) -> Message:
@@ -91,7 +91,7 @@ def _pro(data: dict[str, Any]) -> Message:
     if kind == "l2update":
         sides: dict[int, list[Level]] = {1: [], -1: []}
         for side, price, qty in data["changes"]:
-            sides[SIDES[side]].append((price, qty))
+            sides[side_of(side)].append((price, qty))
         update = Update(False, -1, -1, ts_ns=parse_time(data["time"]))
         return BookMessage(data["product_id"], update, sides[1], sides[-1], Unsequenced)
     if kind == "match":

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from counterpoise.adapters.captures.message import (
-    SIDES,
     BookMessage,
     Level,
     Message,
@@ -16,6 +15,7 @@ from counterpoise.adapters.captures.message import (
     ValueMessage,
     millis,
     number,
+    side_of,
     venue_id,
 )
 from counterpoise.adapters.captures.record import ANSWER, Record
@@ -67,7 +67,7 @@ def _levels(rows: Sequence[Sequence[Any]]) -> list[Level]:
 
 def _trade(row: dict[str, Any]) -> Iterator[Message]:
     tick = Tick(
-        millis(row["timestamp"]), venue_id(row["trade_id"]), SIDES[row["direction"]], str(row["price"]), str(row["amount"])
+        millis(row["timestamp"]), venue_id(row["trade_id"]), side_of(row["direction"]), str(row["price"]), str(row["amount"])
     )
     yield TickMessage(row["instrument_name"], "trade", [tick])
     # M: the maker was liquidated, T: the taker

@@ -136,6 +136,7 @@ class Desk:
         for verdict, held in book.sync.feed(update, Held(update, rows)):
             if verdict is Verdict.APPLY:
                 self._add(symbol, "book", _book_rows(held, record, seq))
+                self._report.drop("book update without levels", not held.rows)
             elif verdict is Verdict.GAP:
                 self._report.gaps += 1
                 self._add(symbol, "book", [_gap_row(record, seq, held.update.last)])

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from counterpoise.adapters.captures.message import (
-    SIDES,
     BookMessage,
     Level,
     Lost,
@@ -15,6 +14,7 @@ from counterpoise.adapters.captures.message import (
     Skipped,
     Tick,
     TickMessage,
+    side_of,
     venue_id,
 )
 from counterpoise.adapters.captures.record import ANSWER, Record
@@ -95,5 +95,5 @@ def _level(level: Any, row: dict[str, Any]) -> tuple[str, str, int]:
 
 def _tick(row: dict[str, Any]) -> Tick:
     return Tick(
-        parse_time(row["createdAt"]), venue_id(row.get("id", "")), SIDES[row["side"]], str(row["price"]), str(row["size"])
+        parse_time(row["createdAt"]), venue_id(row.get("id", "")), side_of(row["side"]), str(row["price"]), str(row["size"])
     )

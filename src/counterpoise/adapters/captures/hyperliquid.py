@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from counterpoise.adapters.captures.message import (
-    SIDES,
     BookMessage,
     Level,
     Message,
@@ -19,6 +18,7 @@ from counterpoise.adapters.captures.message import (
     millis,
     number,
     quote,
+    side_of,
 )
 from counterpoise.adapters.captures.record import ANSWER, Record
 from counterpoise.core.units import MS_NS
@@ -95,7 +95,7 @@ def _best(body: dict[str, Any]) -> Message:
 def _trades(rows: Sequence[dict[str, Any]]) -> Iterator[Message]:
     by_coin: defaultdict[str, list[Tick]] = defaultdict(list)
     for row in rows:
-        tick = Tick(millis(row["time"]), int(row.get("tid", -1)), SIDES[row["side"]], str(row["px"]), str(row["sz"]))
+        tick = Tick(millis(row["time"]), int(row.get("tid", -1)), side_of(row["side"]), str(row["px"]), str(row["sz"]))
         by_coin[row["coin"]].append(tick)
     for coin, ticks in by_coin.items():
         yield from _named(coin, partial(_trade_message, coin, ticks))

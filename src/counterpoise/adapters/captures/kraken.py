@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from counterpoise.adapters.captures.message import (
-    SIDES,
     BookMessage,
     Level,
     Message,
@@ -17,6 +16,7 @@ from counterpoise.adapters.captures.message import (
     millis,
     number,
     quote,
+    side_of,
 )
 from counterpoise.adapters.captures.record import ANSWER, Record
 from counterpoise.core.units import parse_time
@@ -77,7 +77,7 @@ class KrakenDecoder:
 
 
 def _trade(row: dict[str, Any]) -> Message:
-    tick = Tick(parse_time(row["timestamp"]), row["trade_id"], SIDES[row["side"]], str(row["price"]), str(row["qty"]))
+    tick = Tick(parse_time(row["timestamp"]), row["trade_id"], side_of(row["side"]), str(row["price"]), str(row["qty"]))
     return TickMessage(row["symbol"], "trade", [tick])
 
 
@@ -101,7 +101,7 @@ class KrakenFuturesDecoder:
             yield BookMessage(symbol, update, _levels(data["bids"]), _levels(data["asks"]), KrakenFutures)
         elif feed == "book":
             update = Update(False, data["seq"], data["seq"], ts_ns=millis(data["timestamp"]))
-            level, side = [(str(data["price"]), str(data["qty"]))], SIDES[data["side"]]
+            level, side = [(str(data["price"]), str(data["qty"]))], side_of(data["side"])
             yield BookMessage(symbol, update, level if side > 0 else [], level if side < 0 else [], KrakenFutures)
         elif feed == "trade":
             yield from _futures_trade(symbol, data)
@@ -112,7 +112,7 @@ class KrakenFuturesDecoder:
 
 
 def _futures_trade(symbol: str, data: dict[str, Any]) -> Iterator[Message]:
-    tick = Tick(millis(data["time"]), data["seq"], SIDES[data["side"]], str(data["price"]), str(data["qty"]))
+    tick = Tick(millis(data["time"]), data["seq"], side_of(data["side"]), str(data["price"]), str(data["qty"]))
     yield TickMessage(symbol, "trade", [tick])
     if data["type"] == "liquidation":
         yield TickMessage(symbol, "liquidation", [tick])

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from counterpoise.adapters.captures.record import Record
+from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS
 from counterpoise.market.sequence import SequenceRule, Update
 
 __all__ = [
-    "SIDES",
     "BookMessage",
     "Decoder",
     "Level",
@@ -24,11 +24,12 @@ __all__ = [
     "millis",
     "number",
     "quote",
+    "side_of",
     "venue_id",
 ]
 
 Level: TypeAlias = tuple[str, str]  # price, absolute quantity
-SIDES: Final = {
+_SIDES: Final = {
     **dict.fromkeys(("buy", "Buy", "BUY", "B", "b", "bid"), 1),
     **dict.fromkeys(("sell", "Sell", "SELL", "A", "s", "ask", "offer"), -1),
 }
@@ -107,6 +108,20 @@ def millis(value: Any) -> int:
 def number(value: Any) -> float | None:
     """A double; None where the venue says nothing (absent, null or an empty text)."""
     return None if value is None or value == "" else float(value)
+
+
+def side_of(word: str) -> int:
+    """+1 for a buyer's word, −1 for a seller's.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    try:
+        return _SIDES[word]
+    except KeyError:
+        raise InputError(f"side {word!r} is neither buy nor sell") from None
 
 
 def venue_id(value: Any) -> int:

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from counterpoise.adapters.captures.message import (
-    SIDES,
     BookMessage,
     Message,
     Skipped,
@@ -18,6 +17,7 @@ from counterpoise.adapters.captures.message import (
     millis,
     number,
     quote,
+    side_of,
     venue_id,
 )
 from counterpoise.adapters.captures.record import ANSWER, Record
@@ -72,7 +72,7 @@ def _book(symbol: str, row: dict[str, Any], *, snapshot: bool) -> Message:
 
 
 def _trade(row: dict[str, Any]) -> Message:
-    tick = Tick(millis(row["ts"]), venue_id(row["tradeId"]), SIDES[row["side"]], row["px"], row["sz"])
+    tick = Tick(millis(row["ts"]), venue_id(row["tradeId"]), side_of(row["side"]), row["px"], row["sz"])
     return TickMessage(row["instId"], "trade", [tick])
 
 
@@ -98,7 +98,7 @@ def _open_interest(row: dict[str, Any]) -> Message:
 
 
 def _liquidation(row: dict[str, Any]) -> Message:
-    ticks = [Tick(millis(d["ts"]), -1, SIDES[d["side"]], d["bkPx"], d["sz"]) for d in row["details"]]
+    ticks = [Tick(millis(d["ts"]), -1, side_of(d["side"]), d["bkPx"], d["sz"]) for d in row["details"]]
     return TickMessage(row["instId"], "liquidation", ticks)
 
 
