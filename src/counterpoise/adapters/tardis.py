@@ -17,8 +17,7 @@ from counterpoise.adapters.reader import Batch, Reader, ReadReport
 from counterpoise.adapters.recording import Recording
 from counterpoise.adapters.tardis_tables import TABLES, Rows, SymbolState
 from counterpoise.adapters.text import Check, FieldType, Layout, Lines, read_lines, sift
-from counterpoise.adapters.ticks import order_check, price_checks, qty_checks, time_check
-from counterpoise.core.arrays import Int1D
+from counterpoise.adapters.ticks import order_check, price_checks, qty_checks, time_check, whole_messages
 from counterpoise.core.errors import SchemaError, UnknownName
 from counterpoise.core.units import US_NS
 from counterpoise.market.instrument import Instrument
@@ -97,7 +96,7 @@ def read_tardis(path: Path, *, kind: str, instrument: Instruments, max_bad: int 
         lines = read_lines(path, report, layout_of=lambda head: (_layout(head, kind, path), True))
         symbols = _Symbols(instrument)
         good = _checked(lines, kind, symbols, path, report)
-        yield from _batches(_whole_messages(good), kind, symbols, report)
+        yield from _batches(whole_messages(good), kind, symbols, report)
 
     return Recording(batches, name=str(path), max_bad=max_bad)
 
@@ -189,24 +188,6 @@ def _finite_checks(frame: pl.DataFrame, kind: str) -> list[Check]:
         funding = frame["funding_timestamp"].fill_null(1).to_numpy()
         checks.append(time_check("funding_timestamp", funding, unit_ns=US_NS))
     return checks
-
-
-def _whole_messages(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same rows, cut between messages: the last message of a block waits for the next block."""
-    held: pl.DataFrame | None = None
-    for part in frames:
-        frame = part if held is None else pl.concat([held, part])
-        cut = _last_message(frame["local_timestamp"].to_numpy())
-        if cut:
-            yield frame[:cut]
-        held = frame[cut:]
-    if held is not None:
-        yield held
-
-
-def _last_message(local: Int1D) -> int:
-    others = np.flatnonzero(local != local[-1])
-    return int(others[-1]) + 1 if len(others) else 0
 
 
 def _batches(frames: Iterator[pl.DataFrame], kind: str, symbols: _Symbols, report: ReadReport) -> Iterator[Batch]:

@@ -36,20 +36,20 @@ class SymbolState:
 
 
 class Rows:
-    """Columns of a frame as arrays, in ns."""
+    """Columns of a frame as arrays, in ns; a venue time equal to the local one is none."""
 
-    def __init__(self, frame: pl.DataFrame) -> None:
-        self.frame = frame
+    def __init__(self, frame: pl.DataFrame, *, unit_ns: int = US_NS) -> None:
+        self.frame, self._unit_ns = frame, unit_ns
         local = frame["local_timestamp"].to_numpy()
         venue = frame["timestamp"].to_numpy()
-        self.ts_local: Int1D = local * US_NS
-        self.ts_venue: Int1D = np.where(venue == local, 0, venue * US_NS)
+        self.ts_local: Int1D = local * unit_ns
+        self.ts_venue: Int1D = np.where(venue == local, 0, venue * unit_ns)
 
     def __len__(self) -> int:
         return self.frame.height
 
     def cut(self, start: int, stop: int) -> Rows:
-        return Rows(self.frame[start:stop])
+        return Rows(self.frame[start:stop], unit_ns=self._unit_ns)
 
     def starts(self) -> Bool1D:
         """Rows at which the local time changes; the first is one."""

@@ -65,11 +65,15 @@ class Lines(NamedTuple):
 
 
 class Check(NamedTuple):
-    """What makes a row a bad record: the (n,) mask is true there."""
+    """What makes a row a bad record: the (n,) mask is true there.
+
+    `column` shows what was found, where the frame does not name it as the file does.
+    """
 
     field: str
     bad: Bool1D
     expected: str
+    column: str = ""
 
 
 def read_lines(
@@ -113,7 +117,7 @@ def sift(lines: Lines, checks: Sequence[Check], *, path: Path, report: ReadRepor
         return lines
     for row in np.flatnonzero(bad):
         check = next(c for c in checks if c.bad[row])
-        found = str(lines.frame[check.field][int(row)])
+        found = str(lines.frame[check.column or check.field][int(row)])
         report.corrupt(CorruptRecord(str(path), int(lines.line[row]), check.field, found, check.expected))
     return Lines(lines.frame.filter(~bad), lines.line[~bad])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "steps",
     "tick_frame",
     "time_check",
+    "whole_messages",
 ]
 
 _RESIDUAL: Final = 1e-6  # steps
@@ -112,6 +114,21 @@ def tick_frame(
         price_ticks,
         qty_lots,
     ).to_frame()
+
+
+def whole_messages(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same rows, cut where `local_timestamp` changes: the last message of a block waits for the next block."""
+    held: pl.DataFrame | None = None
+    for part in frames:
+        frame = part if held is None else pl.concat([held, part])
+        local = frame["local_timestamp"].to_numpy()
+        others = np.flatnonzero(local != local[-1]) if len(local) else local
+        cut = int(others[-1]) + 1 if len(others) else 0
+        if cut:
+            yield frame[:cut]
+        held = frame[cut:]
+    if held is not None and held.height:
+        yield held
 
 
 class QuoteSide(NamedTuple):
