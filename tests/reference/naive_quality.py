@@ -68,12 +68,8 @@ def check(
         if name in ("trade", "liquidation"):
             found["zero quantity"] = [(r["ts_local"], None) for r in rows if r["qty_lots"] == 0]
             found["duplicate"] = duplicates(rows)
-        out |= {(what, name): summary(sorted_hits(what, hits)) for what, hits in found.items()}
+        out |= {(what, name): summary(hits) for what, hits in found.items()}
     return out
-
-
-def sorted_hits(what: str, hits: list[tuple[int, int | None]]) -> list[tuple[int, int | None]]:
-    return sorted(hits, key=lambda hit: hit[0]) if what == "silence" else hits
 
 
 def spoken(rows: list[Row]) -> list[Row]:
@@ -159,7 +155,7 @@ def longest_silence(events: Events, name: str) -> int:
     times = [row["ts_local"] for row in every if row["kind"] in KINDS[name]]
     if name != "liquidation":
         times = [every[0]["ts_local"], *times, every[-1]["ts_local"]]
-    return max((b - a for a, b in itertools.pairwise(times)), default=0)
+    return max([0, *(b - a for a, b in itertools.pairwise(times))])
 
 
 def crossed(rows: list[Row]) -> tuple[list[tuple[int, int | None]], list[tuple[int, int | None]]]:

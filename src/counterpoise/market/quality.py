@@ -259,10 +259,11 @@ def _silent_ends(summary: Int2D, found: Int3D, stale_ns: int, begin: int, end: i
             continue
         first, last = int(summary[channel, kernels.FIRST_NS]), int(summary[channel, kernels.LAST_NS])
         silence = found[channel, kernels.SILENCE]
-        for start, length in ((begin, first - begin), (last, end - last)):
+        for start, length, foremost in ((begin, first - begin, True), (last, end - last, False)):
             summary[channel, kernels.LONGEST_NS] = max(summary[channel, kernels.LONGEST_NS], length)
             if length > stale_ns:
-                silence[kernels.AT] = min(start, silence[kernels.AT]) if silence[kernels.COUNT] else start
+                if foremost or not silence[kernels.COUNT]:
+                    silence[kernels.AT] = start
                 silence[kernels.WORST] = max(length, silence[kernels.WORST])
                 silence[kernels.COUNT] += 1
 
