@@ -61,6 +61,18 @@ def test_bybit_v5(tmp_path: Path) -> None:
     assert rows(reading, "open_interest", "open_interest") == [(68744.761,)]
 
 
+def test_two_depths_of_one_book_are_not_mixed(tmp_path: Path) -> None:
+    other = bybit("delta", 77, [["16493.00", "9"]], [])
+    other["topic"] = "orderbook.200.BTCUSDT"
+    best = bybit("snapshot", 5, [["16493.50", "0.006"]], [["16611.00", "0.029"]])
+    best["topic"] = "orderbook.1.BTCUSDT"
+    first = bybit("snapshot", 10, [["16493.50", "0.006"]], [["16611.00", "0.029"]])
+    reading = capture(tmp_path, "bybit", first, other, best, best, bybit("delta", 11, [["16493.50", "0"]], []))
+    assert [k for (k,) in rows(reading, "book", "kind")] == [SNAPSHOT, SNAPSHOT, DELTA]
+    assert rows(reading, "quote", "id", "side") == [(5, 1), (5, -1)] * 2  # repeated after idle, as the venue does
+    assert reading.report.dropped["topic orderbook.200 beside another depth"] == 1
+
+
 def okx(action: str, seq: int, prev: int, bids: list[Any], asks: list[Any]) -> dict[str, Any]:
     row = {"asks": asks, "bids": bids, "ts": "1597026383085", "checksum": 0, "prevSeqId": prev, "seqId": seq}
     return {"arg": {"channel": "books", "instId": "BTC-USDT"}, "action": action, "data": [row]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpoise.adapters.grid import StepGauge, StepScale, infer_step
@@ -27,6 +27,7 @@ def test_cases(texts: list[str], step: str) -> None:
     assert infer_step(texts) == step
 
 
+@settings(deadline=None)
 @given(
     step=st.sampled_from(["0.05", "0.01", "0.5", "25", "0.0000001", "3"]),
     counts=st.lists(st.integers(-(10**9), 10**9), max_size=20),

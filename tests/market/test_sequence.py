@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError, UnknownName
@@ -201,6 +201,7 @@ def applied(sync: Synchroniser[int], updates: list[Update]) -> list[int]:
 
 
 @pytest.mark.parametrize("rule", NUMBERED)
+@settings(deadline=None)
 @given(held=st.integers(0, 8), at=st.integers(0, 8), after=st.integers(0, 8))
 def test_law_a_snapshot_anywhere_gives_the_same_book(rule: Callable[[], SequenceRule], held: int, at: int, after: int) -> None:
     """Held updates come out in order, without those the snapshot already holds."""
@@ -215,6 +216,7 @@ def test_law_a_snapshot_anywhere_gives_the_same_book(rule: Callable[[], Sequence
 
 
 @pytest.mark.parametrize("rule", NUMBERED)
+@settings(deadline=None)
 @given(count=st.integers(3, 30), data=st.data())
 def test_law_one_lost_update_is_one_gap_until_the_next_snapshot(
     rule: Callable[[], SequenceRule], count: int, data: st.DataObject
@@ -232,6 +234,7 @@ def test_law_one_lost_update_is_one_gap_until_the_next_snapshot(
 
 
 @pytest.mark.parametrize("rule", NUMBERED)
+@settings(deadline=None)
 @given(count=st.integers(1, 30), data=st.data())
 def test_law_repetitions_and_late_copies_change_nothing(
     rule: Callable[[], SequenceRule], count: int, data: st.DataObject
@@ -249,6 +252,7 @@ def test_law_repetitions_and_late_copies_change_nothing(
 
 
 @pytest.mark.parametrize("rule", NUMBERED)
+@settings(deadline=None)
 @given(count=st.integers(3, 20), data=st.data())
 def test_law_swapped_updates_are_a_gap_never_a_wrong_book(
     rule: Callable[[], SequenceRule], count: int, data: st.DataObject
@@ -263,6 +267,7 @@ def test_law_swapped_updates_are_a_gap_never_a_wrong_book(
 
 
 @pytest.mark.parametrize("rule", [BinanceSpot, BinanceFutures])
+@settings(deadline=None)
 @given(first=st.integers(1010, 1100), stale=st.integers(1, 9))
 def test_law_stale_snapshots_never_apply(rule: Callable[[], SequenceRule], first: int, stale: int) -> None:
     updates = stream(3, start=first - 1)
@@ -272,6 +277,7 @@ def test_law_stale_snapshots_never_apply(rule: Callable[[], SequenceRule], first
 
 
 @pytest.mark.parametrize("rule", [Bybit, Okx, Deribit, KrakenFutures, CoinbaseAdvanced])
+@settings(deadline=None)
 @given(after=st.integers(1, 10))
 def test_law_numbers_that_begin_anew_with_a_snapshot(rule: Callable[[], SequenceRule], after: int) -> None:
     """What was held under the old numbers is dropped; it must not tear the new book."""

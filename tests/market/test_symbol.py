@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError, UnknownName
@@ -118,6 +118,7 @@ def written(day: date, form: str) -> str:
     return f"{day.day}{day.strftime('%b%y').upper()}"
 
 
+@settings(deadline=None)
 @given(day=DAYS, strike=STRIKES, right=st.sampled_from("CP"), venue=st.sampled_from(["deribit", "bybit", "okx"]))
 def test_options_round_trip(day: date, strike: str, right: str, venue: str) -> None:
     symbol = {
@@ -132,6 +133,7 @@ def test_options_round_trip(day: date, strike: str, right: str, venue: str) -> N
     assert format_instrument(found) == f"{venue}:{symbol}"
 
 
+@settings(deadline=None)
 @given(year=st.integers(2020, 2069), month=st.sampled_from([3, 6, 9, 12]))
 def test_month_codes_are_last_fridays(year: int, month: int) -> None:
     code = {3: "H", 6: "M", 9: "U", 12: "Z"}[month]

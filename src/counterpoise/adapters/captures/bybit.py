@@ -7,6 +7,7 @@ from typing import Any
 
 from counterpoise.adapters.captures.message import (
     BookMessage,
+    FirstChannel,
     Level,
     Message,
     Skipped,
@@ -16,6 +17,7 @@ from counterpoise.adapters.captures.message import (
     levels,
     millis,
     number,
+    quote,
     side_of,
     venue_id,
 )
@@ -30,7 +32,7 @@ class BybitDecoder:
     """`orderbook`, `publicTrade`, `tickers` and `allLiquidation` of v5; `orderBookL2_25` and `trade` of v2."""
 
     def __init__(self, venue: str) -> None:
-        self._venue = venue
+        self._depths = FirstChannel()
 
     def reset(self) -> None:
         """Nothing depends on the connection."""
@@ -40,10 +42,14 @@ class BybitDecoder:
         if record.kind == ANSWER or "topic" not in data:
             yield Skipped("answer to a request")
             return
-        topic, _, symbol = data["topic"].partition(".")
-        symbol = symbol.rpartition(".")[2]
+        topic, _, rest = data["topic"].partition(".")
+        depth, _, symbol = rest.rpartition(".")
         if topic in ("orderBookL2_25", "orderBook_200"):
             yield _old_book(symbol, data)
+        elif topic == "orderbook" and depth == "1":
+            yield _best(symbol, data)
+        elif topic == "orderbook" and not self._depths.takes(symbol, depth):
+            yield Skipped(f"topic {topic}.{depth} beside another depth")
         elif topic == "orderbook":
             yield _book(symbol, data)
         elif topic == "tickers":
@@ -60,6 +66,13 @@ def _book(symbol: str, data: dict[str, Any]) -> Message:
     snapshot = data["type"] == "snapshot" or book["u"] == 1
     update = Update(snapshot, book["u"], book["u"], ts_ns=millis(data.get("cts") or data["ts"]))
     return BookMessage(symbol, update, levels(book["b"]), levels(book["a"]), Bybit)
+
+
+def _best(symbol: str, data: dict[str, Any]) -> Message:
+    """Level 1 is a ticker: always whole, and sent again when nothing happens."""
+    book, nothing = data["data"], (None, None)
+    bid, ask = (tuple(book[side][0]) if book[side] else nothing for side in ("b", "a"))
+    return quote(symbol, millis(data.get("cts") or data["ts"]), bid, ask, number=book["u"])
 
 
 def _old_book(symbol: str, data: dict[str, Any]) -> Message:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from counterpoise.adapters.captures.message import (
     BookMessage,
+    FirstChannel,
     Level,
     Message,
     Skipped,
@@ -31,7 +32,7 @@ class DeribitDecoder:
     """`book`, `trades` and `ticker` channels; volatilities become fractions a year."""
 
     def __init__(self, venue: str) -> None:
-        self._venue = venue
+        self._channels = FirstChannel()
 
     def reset(self) -> None:
         """Nothing depends on the connection."""
@@ -42,7 +43,9 @@ class DeribitDecoder:
             return
         params = record.data["params"]
         channel, data = params["channel"].partition(".")[0], params["data"]
-        if channel == "book":
+        if channel == "book" and not self._channels.takes(data["instrument_name"], params["channel"]):
+            yield Skipped("book channel beside another one")
+        elif channel == "book":
             yield _book(data)
         elif channel == "trades":
             for row in data:

@@ -13,6 +13,7 @@ from counterpoise.market.sequence import SequenceRule, Update
 __all__ = [
     "BookMessage",
     "Decoder",
+    "FirstChannel",
     "Level",
     "Lost",
     "Message",
@@ -93,6 +94,17 @@ class Decoder(Protocol):
     def reset(self) -> None:
         """A new connection begins."""
         ...
+
+
+class FirstChannel:
+    """One book channel a symbol: two depths of the same book have numbers of their own and must not be mixed."""
+
+    def __init__(self) -> None:
+        self._chosen: dict[str, str] = {}
+
+    def takes(self, symbol: str, channel: str) -> bool:
+        """True for the channel that was seen first."""
+        return self._chosen.setdefault(symbol, channel) == channel
 
 
 def levels(rows: Sequence[Sequence[Any]]) -> list[Level]:

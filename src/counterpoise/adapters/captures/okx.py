@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from counterpoise.adapters.captures.message import (
     BookMessage,
+    FirstChannel,
     Message,
     Skipped,
     Tick,
@@ -32,7 +33,7 @@ class OkxDecoder:
     """Sequence numbers came in 2022; a book without them has a snapshot and its order of arrival only."""
 
     def __init__(self, venue: str) -> None:
-        self._venue = venue
+        self._channels = FirstChannel()
 
     def reset(self) -> None:
         """Nothing depends on the connection."""
@@ -48,7 +49,9 @@ class OkxDecoder:
         channel = data["arg"]["channel"]
         symbol = data["arg"].get("instId", "")
         for row in data["data"]:
-            if channel in _BOOKS:
+            if channel in _BOOKS and not self._channels.takes(symbol, channel):
+                yield Skipped(f"channel {channel} beside another book")
+            elif channel in _BOOKS:
                 yield _book(symbol, row, snapshot=data["action"] == "snapshot")
             elif channel in _ROWS:
                 yield _ROWS[channel](row)
@@ -62,7 +65,10 @@ def _answer(record: Record) -> Iterator[Message]:
         yield Skipped("answer without a book")
         return
     for row in record.data["data"]:
-        yield _book(query["instId"][0], row, snapshot=True)
+        if "seqId" in row:
+            yield _book(query["instId"][0], row, snapshot=True)
+        else:
+            yield Skipped("answer with a book without its number")
 
 
 def _book(symbol: str, row: dict[str, Any], *, snapshot: bool) -> Message:

@@ -67,50 +67,55 @@ def read_records(paths: Sequence[Path], report: ReadReport) -> Iterator[Record]:
     CorruptRecord
         At the first line past `report.max_bad` that cannot be read.
     """
-    return heapq.merge(*(_file(path, report) for path in paths), key=lambda record: record.ts_ns)
+    return heapq.merge(*(_File(path, report).records() for path in paths), key=lambda record: record.ts_ns)
 
 
-def _file(path: Path, report: ReadReport) -> Iterator[Record]:
-    last_ns = 0
-    for block in read_blocks(path, report):
-        if block.first_line == 1 and block.data.lstrip()[:1] in (b"{", b"["):
-            yield _document(path, report)
-            return
-        for number, line in enumerate(block.data.splitlines(), block.first_line):
-            if not line:
-                continue
-            record = _parse(line, path.name, number, last_ns, report)
-            last_ns = record.ts_ns
-            yield record
+class _File:
+    """One file being read: its time never goes back."""
 
+    def __init__(self, path: Path, report: ReadReport) -> None:
+        self._path, self._report = path, report
+        self._line, self._last_ns = 1, 0
 
-def _parse(line: bytes, source: str, number: int, last_ns: int, report: ReadReport) -> Record:
-    if line.startswith(b"configuration: "):
-        return Record(last_ns, source, number, OTHER, "", None)
-    found = _LINE.fullmatch(line)
-    if found is None:
-        return _corrupt(source, number, "record", line, _EXPECTED, last_ns, report)
-    url, arrow, seconds, fraction, text = found.groups()
-    ts_ns = int(seconds) * SECOND_NS + int((fraction or b"").ljust(9, b"0"))
-    if ts_ns < last_ns and arrow != b"<-":
-        return _corrupt(source, number, "time", line[:40], "a time not before that of the line above", last_ns, report)
-    kind, data = _KINDS[arrow], None
-    if kind in (MESSAGE, ANSWER):
+    def records(self) -> Iterator[Record]:
+        for block in read_blocks(self._path, self._report):
+            if block.first_line == 1 and block.data.lstrip()[:1] in (b"{", b"["):
+                yield self._document()
+                return
+            for self._line, line in enumerate(block.data.splitlines(), block.first_line):
+                if line:
+                    yield self._parse(line)
+
+    def _parse(self, line: bytes) -> Record:
+        if line.startswith(b"configuration: "):
+            return self._record(OTHER)
+        found = _LINE.fullmatch(line)
+        if found is None:
+            return self._corrupt("record", line, _EXPECTED)
+        url, arrow, seconds, fraction, text = found.groups()
+        ts_ns = int(seconds) * SECOND_NS + int((fraction or b"").ljust(9, b"0"))
+        kind = _KINDS[arrow]
+        if ts_ns < self._last_ns and kind != OTHER:
+            return self._corrupt("time", line[:40], "a time not before that of the line above")
+        self._last_ns = max(ts_ns, self._last_ns)
+        data = None
+        if kind in (MESSAGE, ANSWER):
+            try:
+                data = _DECODER.decode(text or b"")
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                return self._corrupt("JSON", text or b"", f"JSON ({error})")
+        return self._record(kind, url or b"", data)
+
+    def _document(self) -> Record:
+        text = b"".join(block.data for block in read_blocks(self._path, self._report))
         try:
-            data = _DECODER.decode(text or b"")
+            return self._record(MESSAGE, b"", _DECODER.decode(text))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return _corrupt(source, number, "JSON", text or b"", f"JSON ({error})", last_ns, report)
-    return Record(max(ts_ns, last_ns), source, number, kind, (url or b"").decode(errors="replace"), data)
+            return self._corrupt("JSON", text[:80], f"JSON ({error})")
 
+    def _record(self, kind: str, url: bytes = b"", data: Any = None) -> Record:
+        return Record(self._last_ns, self._path.name, self._line, kind, url.decode(errors="replace"), data)
 
-def _corrupt(source: str, number: int, field: str, found: bytes, expected: str, last_ns: int, report: ReadReport) -> Record:
-    report.corrupt(CorruptRecord(source, number, field, found.decode(errors="replace"), expected))
-    return Record(last_ns, source, number, CORRUPT, "", None)
-
-
-def _document(path: Path, report: ReadReport) -> Record:
-    text = b"".join(block.data for block in read_blocks(path, report))
-    try:
-        return Record(0, path.name, 1, MESSAGE, "", _DECODER.decode(text))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return _corrupt(path.name, 1, "JSON", text[:80], f"JSON ({error})", 0, report)
+    def _corrupt(self, field: str, found: bytes, expected: str) -> Record:
+        self._report.corrupt(CorruptRecord(self._path.name, self._line, field, found.decode(errors="replace"), expected))
+        return self._record(CORRUPT)

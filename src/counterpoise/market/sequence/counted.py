@@ -61,7 +61,14 @@ class Bybit(KrakenFutures):
     __slots__ = ()
 
     def step(self, update: Update) -> Verdict:
-        if update.last == 1:
-            self._last = 1
+        snapshot, _, last = update[:3]
+        known = self._last
+        if snapshot or last == 1 or (last == known + 1 and known >= 0):
+            self._last = last
             return _APPLY
-        return super().step(update)
+        if known < 0:
+            return _NEED
+        if last <= known:
+            return _DROP
+        self._last = -1
+        return _GAP
