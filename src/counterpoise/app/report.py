@@ -1,0 +1,152 @@
+"""One self-contained HTML page a run: what was done, what it cost, on what data, under which assumptions."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from plotly.offline import get_plotlyjs
+
+from counterpoise.app import figures
+from counterpoise.app.run import Run
+from counterpoise.core.units import format_time
+
+__all__ = ["render", "write_report"]
+
+_STYLE: Final = """
+:root { color-scheme: light dark; --ink: #1d232b; --soft: #667080; --page: #ffffff; --card: #f4f6f9; --line: #dfe4ea;
+        --gain: #1f5fb8; --loss: #b35900; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8ecf1; --soft: #9aa4b2; --page: #12161c; --card: #1b212a; --line: #2c3540; --gain: #7fb2ff; --loss: #ffab4d; }
+}
+* { box-sizing: border-box; }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); margin: 0 auto; max-width: 1180px;
+       padding: 28px 20px 60px; }
+h1 { font-size: 26px; margin: 0 0 2px; } h2 { font-size: 18px; margin: 38px 0 4px; }
+p.note { color: var(--soft); margin: 0 0 8px; max-width: 75ch; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 10px; margin: 20px 0 6px; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 10px 14px; }
+.card b { display: block; font-size: 20px; font-variant-numeric: tabular-nums; } .card span { color: var(--soft); font-size: 13px; }
+.loss b { color: var(--loss); } .gain b { color: var(--gain); }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; margin: 6px 0 14px; }
+th, td { text-align: right; padding: 3px 14px 3px 0; border-bottom: 1px solid var(--line); }
+th:first-child, td:first-child { text-align: left; } th { color: var(--soft); font-weight: 500; }
+pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px; overflow-x: auto; font-size: 13px; }
+.wide { overflow-x: auto; }
+"""
+_ASSUMPTIONS: Final = (
+    "Our orders join the queue behind all that is displayed; cancels are assumed to come from behind us.",
+    "What we take is gone and refills exponentially; what we take also shifts every quote and later trade by a transient impact.",
+    "What fills us while we wait moves nothing: that flow is in the recording already. Nobody else reacts to us.",
+    "Timing is what the recorded market did meanwhile; impact is what our own trading did to the price we got.",
+)
+
+
+def write_report(run: Run) -> Path:
+    """Write ``report.html`` into the run's folder."""
+    path = run.folder / "report.html"
+    path.write_text(render(run), encoding="utf-8")
+    return path
+
+
+def render(run: Run) -> str:
+    """The page; the same run gives the same bytes."""
+    summary, instrument = run.summary, run.instrument
+    unit = "contracts" if instrument.inverse else instrument.base
+    title = f"{summary['side'].capitalize()} {summary['qty']} {unit} of {instrument.id}"
+    span = f"{format_time(summary['start_ns'], digits=0)} to {format_time(summary['end_ns'], digits=0)}"
+    frames = run.frames
+    sections = [
+        _figure(
+            "Price and fills",
+            "Each mark is a child order at its average price; its area grows with its quantity.",
+            figures.price_figure(frames.flow, frames.steps, frames.fills, run.shortfall, quote=instrument.quote),
+        ),
+        _figure(
+            "Schedule against fills",
+            "The schedule is what should be done by the end of each slice.",
+            figures.schedule_figure(frames.steps, unit=unit, cap=run.config.parent.max_participation),
+        ),
+        _figure(
+            "What it cost",
+            "Implementation shortfall against the mid when the order was decided, by cause. Positive is a cost.",
+            figures.cost_figure(run.shortfall),
+        )
+        + _cost_table(run),
+        _figure("Order flow", _flow_note(summary), figures.flow_figure(frames.flow, unit=unit)),
+        _figure(
+            "Depth",
+            "Quantity displayed around mid as we saw it, our own impact included: blue bids, orange asks.",
+            figures.depth_figure(frames.depth, frames.steps, unit=unit, quote=instrument.quote),
+        ),
+        f"<h2>Data quality</h2><div class='wide'>{run.quality.to_html()}</div>",
+        "<h2>Assumptions</h2><ul>" + "".join(f"<li>{escape(text)}</li>" for text in _ASSUMPTIONS) + "</ul>",
+        f"<h2>Configuration</h2><p class='note'>Hash {summary['config_hash']}, data {summary['data_hash']}, "
+        f"seed {summary['seed']}, counterpoise {summary['version']}.</p><pre>{escape(_config(run))}</pre>",
+    ]
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style><script>{get_plotlyjs()}</script></head><body>"
+        f"<h1>{escape(title)}</h1><p class='note'>{span}</p>{_cards(run)}{''.join(sections)}</body></html>\n"
+    )
+
+
+def _cards(run: Run) -> str:
+    summary, cost = run.summary, run.shortfall
+    done = 100 * cost.filled_qty / (cost.filled_qty + cost.unfilled_qty)
+    cards = [
+        (f"{cost.total_bps:+.2f} bps", "total shortfall", "loss" if cost.total > 0 else "gain"),
+        (f"{cost.total:,.0f} {run.instrument.quote}", "total shortfall", "loss" if cost.total > 0 else "gain"),
+        (f"{done:.1f} %", "filled", ""),
+        (_number(cost.average_price, run.instrument.price_grid.size), f"average price [{run.instrument.quote}]", ""),
+        (_percent(summary["participation"]), "of all volume", ""),
+        (_percent(summary["maker_share"]), "filled as maker", ""),
+        (f"{summary['orders']:,}", "child orders", ""),
+    ]
+    return (
+        "<div class='cards'>"
+        + "".join(f"<div class='card {k}'><b>{v}</b><span>{n}</span></div>" for v, n, k in cards)
+        + "</div>"
+    )
+
+
+def _cost_table(run: Run) -> str:
+    names = ("delay", "spread", "impact", "timing", "opportunity", "fees", "total")
+    rows = "".join(
+        f"<tr><td>{n}</td><td>{getattr(run.shortfall, n):,.2f}</td><td>{run.shortfall.bps(n):+.3f}</td></tr>" for n in names
+    )
+    return f"<table><tr><th>cause</th><th>{run.instrument.quote}</th><th>bps</th></tr>{rows}</table>"
+
+
+def _flow_note(summary: dict[str, Any]) -> str:
+    explained = summary["flow"]["ofi_r2"]
+    if explained is None:
+        return "Best-level order-flow imbalance per bin, and the running sum of signed trades."
+    return (
+        f"Best-level order-flow imbalance explains {100 * explained:.0f} % of the variance of the mid's change in the same bin. "
+        "That is what moved the price, not a forecast of it."
+    )
+
+
+def _figure(title: str, note: str, figure: Any) -> str:
+    name = title.lower().replace(" ", "-")
+    body = figure.to_html(
+        full_html=False, include_plotlyjs=False, div_id=name, config={"displaylogo": False, "responsive": True}
+    )
+    return f"<h2>{escape(title)}</h2><p class='note'>{escape(note)}</p>{body}"
+
+
+def _config(run: Run) -> str:
+    return msgspec.json.format(msgspec.json.encode(msgspec.to_builtins(run.config)), indent=2).decode()
+
+
+def _number(value: float | None, step: float) -> str:
+    digits = max(0, len(f"{step:.10f}".rstrip("0").partition(".")[2])) + 1
+    return "none" if value is None else f"{value:,.{digits}f}"
+
+
+def _percent(share: float | None) -> str:
+    return "none" if share is None else f"{100 * share:.1f} %"
