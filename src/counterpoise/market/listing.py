@@ -63,7 +63,7 @@ def _last_weekday(year: int, month: int, weekday: int) -> date:
 
 
 def _compact(text: str) -> date:
-    return datetime.strptime(text, "%y%m%d").replace(tzinfo=UTC).date()
+    return date(2000 + int(text[:2]), int(text[2:4]), int(text[4:]))
 
 
 def _yymmdd(text: str) -> int:
