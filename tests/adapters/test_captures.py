@@ -190,3 +190,19 @@ def test_hyperliquid_contexts_take_their_names_from_the_universe(data_dir: Path)
     assert marks["hyperliquid:ETH"]["funding_rate"][0] == float(raw[0][1][1]["funding"])
     total = sum(len(contexts) for _, contexts in raw)
     assert reader.report.dropped["asset without a name (give the universe)"] == total - 2
+
+
+def test_deribit_books_end_where_the_last_tickers_stand(captures: Path, readings: dict[str, Reading]) -> None:
+    """A ticker may be older or newer than the last book message by one change."""
+    tickers: dict[str, tuple[float, float]] = {}
+    for _, data in incoming(files(captures, "DERIBIT")[-1]):
+        if "ticker." in str(data.get("params", ""))[:40]:
+            row = data["params"]["data"]
+            tickers[row["instrument_name"]] = float(row["best_bid_price"]), float(row["best_ask_price"])
+    same = 0
+    for batch in readings["DERIBIT"].books:
+        price, best = batch.instrument.price, []
+        for _, sides in naive_books(batch.frame):
+            best.append((price(max(sides[1], default=0)), price(min(sides[-1], default=0))))
+        same += tickers[batch.instrument.symbol] in best[-2:]
+    assert same == len(tickers) == 10

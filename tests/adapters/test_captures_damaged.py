@@ -171,3 +171,15 @@ def test_a_price_off_the_given_grid_is_an_error_that_says_so(captures: Path) -> 
     known = [msgspec.structs.replace(parse_instrument(f"binance_usdm:{BINANCE}"), tick="0.01", lot="1")]
     with pytest.raises(CorruptRecord, match=r"off the grid of tick 0\.01"):
         read(files(captures, "BINANCE_FUTURES"), "binance_usdm", known=known)
+
+
+def test_deribit_lost_change_is_one_gap_and_the_rest_waits(captures: Path, tmp_path: Path) -> None:
+    path, option = files(captures, "DERIBIT")[-1], "BTC-24SEP21-8000-P"
+    lines = path.read_text().splitlines()
+    marked = [i for i in book_lines(lines, f'"channel":"book.{option}.raw"') if '"prev_change_id"' in lines[i]]
+    copy = tmp_path / path.name
+    copy.write_text("\n".join(line for i, line in enumerate(lines) if i != marked[10]))
+    reading = read([copy], "deribit")
+    assert reading.report.gaps == 1
+    assert reading.frame("book", option)["kind"][-1] == GAP
+    assert reading.report.dropped["book update without a snapshot"] == len(marked) - 11
