@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 import polars as pl
 
+from counterpoise.adapters.ahead import read_ahead
 from counterpoise.adapters.reader import ReadReport
 from counterpoise.adapters.source import BLOCK_BYTES, Block, read_blocks
 from counterpoise.core.arrays import Bool1D, Int1D
@@ -96,7 +97,7 @@ def read_lines(
         If the file is empty, or a line is bad and the report allows no more of them.
     """
     layout: Layout | None = None
-    for block in read_blocks(path, report, block_bytes=block_bytes):
+    for block in read_ahead(read_blocks(path, report, block_bytes=block_bytes)):
         data, first_line = block
         if layout is None:
             data = data.removeprefix(b"\xef\xbb\xbf")
