@@ -168,8 +168,7 @@ def _sized_rule(instrument: Instrument, size: int, *, by_value: bool) -> BarRule
         return kernels.step_sized(row, real, columns, out, size, by_value, inverse)
 
     def most(row: Int1D, columns: kernels.TradeColumns, trade: Bool1D) -> int:
-        lots = np.where(trade, columns.qty_lots, 0).astype(np.float64)
-        total = float((lots * columns.price_ticks if by_value else lots).sum()) + float(row[kernels.FILLED])
+        total = kernels.total_size(columns, by_value) + float(row[kernels.FILLED])
         return int(total * (1 + 1e-9) / size) + 1  # a float sum errs by less
 
     return BarRule(instrument, step, most, priced=by_value or inverse)

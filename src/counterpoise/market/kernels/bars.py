@@ -42,9 +42,10 @@ __all__ = [
     "step_sized",
     "step_time",
     "step_trades",
+    "total_size",
 ]
 
-# row[...]: the bar that has not closed yet
+# columns of a closed bar, and the first of the state's integers
 START_NS: Final = 0  # time bars: the bar is [START_NS, START_NS + every)
 FIRST_NS: Final = 1
 LAST_NS: Final = 2
@@ -58,15 +59,15 @@ SELL: Final = 9
 VALUE_HIGH: Final = 10  # Σ ticks·lots = VALUE_HIGH · 2⁶² + VALUE_LOW
 VALUE_LOW: Final = 11
 TRADES: Final = 12
+WIDTH: Final = 13
+# the rest of the state's integers
 FILLED: Final = 13  # what the closing rule has counted
-WIDTH: Final = 14
-# and what the tick rule remembers over bars
-LAST_PRICE: Final = 14
+LAST_PRICE: Final = 14  # what the tick rule remembers over bars
 LAST_SIGN: Final = 15
 SEEN: Final = 16
 STATE_WIDTH: Final = 17
 
-# real[...]
+# the state's floats
 BASE: Final = 0  # Σ lots / ticks of the bar, inverse contracts only
 EXPECTED_TRADES: Final = 1  # E[T]
 EXPECTED_SIGNED: Final = 2  # E[b v]
@@ -75,6 +76,7 @@ REALS: Final = 4
 
 NOT_STARTED: Final = -(2**63)
 _CARRY: Final = 2**62
+_MOST: Final = 2**63 - 1
 
 
 class TradeColumns(NamedTuple):
@@ -95,42 +97,106 @@ class BarOut(NamedTuple):
     base: Float1D  # (n,)
 
 
+class _Bar(NamedTuple):
+    """The open bar while a kernel runs: scalars, which stay in registers where an array would go to memory and back."""
+
+    first_ns: int
+    last_ns: int
+    open: int
+    high: int
+    low: int
+    close: int
+    qty: int
+    buy: int
+    sell: int
+    value_high: int
+    value_low: int
+    trades: int
+    base: float
+
+
 @kernel
-def _add(row: Int1D, real: Float1D, ts_local: int, side: int, price: int, lots: int, counted: int, inverse: bool) -> None:
-    """Put lots of a trade into the bar."""
+def _empty() -> _Bar:
+    zero = np.int64(0)
+    return _Bar(zero, zero, zero, np.int64(-_MOST), np.int64(_MOST), zero, zero, zero, zero, zero, zero, zero, 0.0)
+
+
+@kernel
+def _load(row: Int1D, real: Float1D) -> _Bar:
+    """The bar that an earlier chunk left open."""
     if row[QTY] == 0:
-        row[FIRST_NS] = ts_local
-        row[OPEN] = price
-        row[HIGH] = price
-        row[LOW] = price
-    row[HIGH] = max(row[HIGH], price)
-    row[LOW] = min(row[LOW], price)
-    row[CLOSE] = price
-    row[LAST_NS] = ts_local
-    row[QTY] += lots
-    row[BUY] += lots * (side > 0)
-    row[SELL] += lots * (side < 0)
-    row[TRADES] += counted
-    if inverse:
-        real[BASE] += lots / price
-        return
-    row[VALUE_LOW] += price * lots
-    if abs(row[VALUE_LOW]) >= _CARRY:
-        carry = 1 if row[VALUE_LOW] > 0 else -1
-        row[VALUE_HIGH] += carry
-        row[VALUE_LOW] -= carry * _CARRY
+        return _empty()
+    return _Bar(
+        row[FIRST_NS],
+        row[LAST_NS],
+        row[OPEN],
+        row[HIGH],
+        row[LOW],
+        row[CLOSE],
+        row[QTY],
+        row[BUY],
+        row[SELL],
+        row[VALUE_HIGH],
+        row[VALUE_LOW],
+        row[TRADES],
+        real[BASE],
+    )
 
 
 @kernel
-def _close(row: Int1D, real: Float1D, rows: Int2D, base: Float1D, done: int) -> int:
-    """Copy the bar out and empty it; returns the number of bars closed so far."""
-    for column in range(WIDTH):
-        rows[done, column] = row[column]
-        if column != START_NS:
-            row[column] = 0
-    base[done] = real[BASE]
-    real[BASE] = 0.0
+def _store(bar: _Bar, row: Int1D) -> None:
+    """All but START_NS, into a row of the state or of the output."""
+    row[FIRST_NS] = bar.first_ns
+    row[LAST_NS] = bar.last_ns
+    row[OPEN] = bar.open
+    row[HIGH] = bar.high
+    row[LOW] = bar.low
+    row[CLOSE] = bar.close
+    row[QTY] = bar.qty
+    row[BUY] = bar.buy
+    row[SELL] = bar.sell
+    row[VALUE_HIGH] = bar.value_high
+    row[VALUE_LOW] = bar.value_low
+    row[TRADES] = bar.trades
+
+
+@kernel
+def _close(bar: _Bar, start_ns: int, out: BarOut, done: int) -> int:
+    """Write a closed bar; returns the number of bars closed so far."""
+    out.rows[done, START_NS] = start_ns
+    _store(bar, out.rows[done])
+    out.base[done] = bar.base
     return done + 1
+
+
+@kernel
+def _add(bar: _Bar, ts_local: int, side: int, price: int, lots: int, counted: int, inverse: bool) -> _Bar:
+    """The bar with lots of one more trade."""
+    fresh = bar.qty == 0
+    value_high, value_low, base = bar.value_high, bar.value_low, bar.base
+    if inverse:
+        base += lots / price
+    else:
+        value_low += price * lots
+        if abs(value_low) >= _CARRY:
+            carry = np.int64(1) if value_low > 0 else np.int64(-1)
+            value_high += carry
+            value_low -= carry * _CARRY
+    return _Bar(
+        ts_local if fresh else bar.first_ns,
+        ts_local,
+        price if fresh else bar.open,
+        max(bar.high, price),
+        min(bar.low, price),
+        price,
+        bar.qty + lots,
+        bar.buy + lots * (side > 0),
+        bar.sell + lots * (side < 0),
+        value_high,
+        value_low,
+        bar.trades + counted,
+        base,
+    )
 
 
 @kernel
@@ -139,29 +205,41 @@ def step_time(
 ) -> int:
     """Bars of `every_ns`, aligned to the epoch; every row (or trade) moves time on. Empty bars are closed like others."""
     kind, times, ts_local, side, price, qty = columns
-    rows, base = out
-    done = 0
+    bar, start, done = _load(row, real), row[START_NS], 0
     for i in range(len(kind)):
         trade = kind[i] == TRADE
         if trades_only and not trade:
             continue
-        ts = times[i]
-        if row[START_NS] == NOT_STARTED:
-            row[START_NS] = ts // every_ns * every_ns
-        while ts - row[START_NS] >= every_ns:
-            done = _close(row, real, rows, base, done)
-            row[START_NS] += every_ns
+        if start == NOT_STARTED:
+            start = times[i] // every_ns * every_ns
+        while times[i] - start >= every_ns:
+            done = _close(bar, start, out, done)
+            bar = _empty()
+            start += every_ns
         if trade and qty[i] > 0:
-            _add(row, real, ts_local[i], side[i], price[i], qty[i], 1, inverse)
+            bar = _add(bar, ts_local[i], side[i], price[i], qty[i], 1, inverse)
+    _store(bar, row)
+    row[START_NS] = start
+    real[BASE] = bar.base
     return done
+
+
+@kernel
+def total_size(columns: TradeColumns, by_value: bool) -> float:
+    """Lots (or ticks·lots) of all trades, as a double."""
+    kind, _, _, _, price, qty = columns
+    total = 0.0
+    for i in range(len(kind)):
+        if kind[i] == TRADE:
+            total += float(qty[i] * price[i] if by_value else qty[i])
+    return total
 
 
 @kernel
 def step_sized(row: Int1D, real: Float1D, columns: TradeColumns, out: BarOut, size: int, by_value: bool, inverse: bool) -> int:
     """Bars of at least `size` lots (or ticks·lots); a trade goes on in the next bar when one is full, counted in its first."""
     kind, _, ts_local, side, price, qty = columns
-    rows, base = out
-    done = 0
+    bar, filled, done = _load(row, real), row[FILLED], 0
     for i in range(len(kind)):
         if kind[i] != TRADE:
             continue
@@ -169,14 +247,18 @@ def step_sized(row: Int1D, real: Float1D, columns: TradeColumns, out: BarOut, si
         weight = price[i] if by_value else np.int64(1)
         while left > 0:
             lots = left
-            if left * weight > size - row[FILLED]:
-                lots = min(left, (size - row[FILLED] + weight - 1) // weight)
-            _add(row, real, ts_local[i], side[i], price[i], lots, counted, inverse)
-            row[FILLED] += lots * weight
+            if left * weight > size - filled:
+                lots = min(left, (size - filled + weight - 1) // weight)
+            bar = _add(bar, ts_local[i], side[i], price[i], lots, counted, inverse)
+            filled += lots * weight
             left -= lots
             counted = 0
-            if row[FILLED] >= size:
-                done = _close(row, real, rows, base, done)
+            if filled >= size:
+                done = _close(bar, 0, out, done)
+                bar, filled = _empty(), np.int64(0)
+    _store(bar, row)
+    row[FILLED] = filled
+    real[BASE] = bar.base
     return done
 
 
@@ -184,13 +266,15 @@ def step_sized(row: Int1D, real: Float1D, columns: TradeColumns, out: BarOut, si
 def step_trades(row: Int1D, real: Float1D, columns: TradeColumns, out: BarOut, trades: int, inverse: bool) -> int:
     """Bars of a number of whole trades."""
     kind, _, ts_local, side, price, qty = columns
-    rows, base = out
-    done = 0
+    bar, done = _load(row, real), 0
     for i in range(len(kind)):
         if kind[i] == TRADE and qty[i] > 0:
-            _add(row, real, ts_local[i], side[i], price[i], qty[i], 1, inverse)
-            if row[TRADES] == trades:
-                done = _close(row, real, rows, base, done)
+            bar = _add(bar, ts_local[i], side[i], price[i], qty[i], 1, inverse)
+            if bar.trades == trades:
+                done = _close(bar, 0, out, done)
+                bar = _empty()
+    _store(bar, row)
+    real[BASE] = bar.base
     return done
 
 
@@ -219,8 +303,8 @@ def step_imbalance(
     `alphas` (trades of a bar, signed size of a trade) of zero keep the threshold fixed; `bounds` hold E[T].
     """
     kind, _, ts_local, side, price, qty = columns
-    rows, base = out
-    done = 0
+    bar, theta, done = _load(row, real), row[FILLED], 0
+    expected, mean, threshold = real[EXPECTED_TRADES], real[EXPECTED_SIGNED], real[THRESHOLD]
     for i in range(len(kind)):
         lots = qty[i]
         if kind[i] != TRADE or lots <= 0:
@@ -230,14 +314,17 @@ def step_imbalance(
             signed *= lots
         if weigh == 2:
             signed *= price[i]
-        _add(row, real, ts_local[i], side[i], price[i], lots, 1, inverse)
-        row[FILLED] += signed
-        real[EXPECTED_SIGNED] += alphas[1] * (signed - real[EXPECTED_SIGNED])
-        if abs(row[FILLED]) < real[THRESHOLD]:
+        bar = _add(bar, ts_local[i], side[i], price[i], lots, 1, inverse)
+        theta += signed
+        mean += alphas[1] * (signed - mean)
+        if abs(theta) < threshold:
             continue
         if alphas[0] > 0.0:
-            expected = real[EXPECTED_TRADES] + alphas[0] * (row[TRADES] - real[EXPECTED_TRADES])
-            real[EXPECTED_TRADES] = min(max(expected, bounds[0]), bounds[1])
-            real[THRESHOLD] = min(real[EXPECTED_TRADES] * abs(real[EXPECTED_SIGNED]), 2.0**61)  # θ stays inside int64
-        done = _close(row, real, rows, base, done)
+            expected = min(max(expected + alphas[0] * (bar.trades - expected), bounds[0]), bounds[1])
+            threshold = min(expected * abs(mean), 2.0**61)  # θ stays inside int64
+        done = _close(bar, 0, out, done)
+        bar, theta = _empty(), np.int64(0)
+    _store(bar, row)
+    row[FILLED] = theta
+    real[BASE], real[EXPECTED_TRADES], real[EXPECTED_SIGNED], real[THRESHOLD] = bar.base, expected, mean, threshold
     return done

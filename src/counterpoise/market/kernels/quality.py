@@ -1,6 +1,6 @@
-"""One pass over events: what each channel says, and what is wrong with it.
+"""What each channel of some events says, and what is wrong with it.
 
-Assumes columns of one length. Values are read as they are: this kernel exists for streams that cannot be trusted.
+Assumes columns of one length and |price| < 2⁶¹; values are read as they are, for these streams are the ones not to be trusted.
 """
 
 from __future__ import annotations
@@ -84,16 +84,6 @@ OFF_RANGE: Final = 11
 FRAMING: Final = 12
 CHECKS: Final = 13
 
-# memory[channel, ...]
-_MAX_VENUE: Final = 0
-_MAX_ID: Final = 1
-_START: Final = 2  # row where the message began
-_BEFORE: Final = 3  # row where the one before it began, −1 when none
-_SIZE_BEFORE: Final = 4
-_UNFINISHED: Final = 5
-_BID: Final = 6
-_ASK: Final = 7
-_MEMORY: Final = 8
 _NO_BID: Final = -(2**62)
 _NO_ASK: Final = 2**62
 
@@ -132,68 +122,101 @@ def _note(found: Int3D, channel: int, check: int, worst: int, at: int) -> None:
 
 
 @kernel
-def _check_order(summary: Int2D, found: Int3D, memory: Int2D, c: int, kind: int, at: int, first: bool, stale_ns: int) -> bool:
-    """Silence and framing; returns whether a message begins here."""
-    if summary[c, ROWS] == 0:
-        summary[c, FIRST_NS] = at
-    else:
+def _channel(kind: int) -> int:
+    """Channel of a kind of row."""
+    return max(int(np.int64(kind)) - QUOTE, -1) + 1
+
+
+@kernel
+def _check_arrival(e: EventColumns, stale_ns: int, summary: Int2D, found: Int3D) -> None:
+    """Arrival in order, silence, whole messages, gaps that were recorded."""
+    ts_local, _, _, _, kinds, _, flags, _, _ = e
+    unfinished = np.zeros(CHANNELS, np.int64)
+    newest = ts_local[0] if len(ts_local) else np.int64(0)
+    for i in range(len(kinds)):
+        at, c = ts_local[i], _channel(kinds[i])
+        if at < newest:
+            _note(found, c, LOCAL_BACK, newest - at, at)
+        newest = max(newest, at)
+        if summary[c, ROWS] == 0:
+            summary[c, FIRST_NS] = at
+            summary[c, LAST_NS] = at
         silence = at - summary[c, LAST_NS]
-        summary[c, LONGEST_NS] = max(summary[c, LONGEST_NS], silence)
-        if silence > stale_ns and kind != LIQUIDATION:
+        if silence > summary[c, LONGEST_NS]:
+            summary[c, LONGEST_NS] = silence
+        if silence > stale_ns and kinds[i] != LIQUIDATION:
             _note(found, c, SILENCE, silence, summary[c, LAST_NS])
-    summary[c, ROWS] += 1
-    summary[c, LAST_NS] = at
-    unfinished = memory[c, _UNFINISHED] != 0
-    if first == unfinished:  # begins before the last one ended, or goes on without having begun
-        _note(found, c, FRAMING, 0, at)
-    begins = first or not unfinished
-    summary[c, MESSAGES] += begins
-    return bool(begins)
+        summary[c, ROWS] += 1
+        summary[c, LAST_NS] = at
+        first = flags[i] & FIRST
+        if first == unfinished[c]:  # begins before the last one ended, or goes on without having begun
+            _note(found, c, FRAMING, 0, at)
+        summary[c, MESSAGES] += first | (1 - unfinished[c])
+        unfinished[c] = 1 - (flags[i] & LAST) // LAST
+        if kinds[i] == GAP:
+            _note(found, c, GAPS, 0, at)
 
 
 @kernel
-def _check_id(summary: Int2D, found: Int3D, memory: Int2D, c: int, number: int, at: int, consecutive: bool) -> None:
-    """Ids that go back (trades: or come again), and holes where there should be none."""
-    greatest = memory[c, _MAX_ID]
-    if greatest >= 0 and (number < greatest or (number == greatest and c >= TRADES)):
-        _note(found, c, ID_BACK, greatest - number, at)
-    elif greatest >= 0 and consecutive and number > greatest + 1:
-        _note(found, c, GAPS, number - greatest - 1, at)
-        summary[c, MISSING] += number - greatest - 1
-    memory[c, _MAX_ID] = max(greatest, number)
+def _check_order(
+    e: EventColumns, tolerance_ns: int, consecutive: bool, summary: Int2D, found: Int3D, latency_ns: Int2D
+) -> None:
+    """Latency, and venue times and ids against the greatest so far. A snapshot may be older than what waited for it."""
+    ts_local, ts_venue, _, ids, kinds, _, flags, _, _ = e
+    latest, greatest, ended = np.zeros(CHANNELS, np.int64), np.full(CHANNELS, -1), np.ones(CHANNELS, np.bool_)
+    for i in range(len(kinds)):
+        at, venue, number, c = ts_local[i], ts_venue[i], ids[i], _channel(kinds[i])
+        begins = ended[c] or flags[i] & FIRST != 0
+        ended[c] = flags[i] & LAST != 0
+        if kinds[i] == GAP or (kinds[i] == SNAPSHOT and begins):
+            latest[c], greatest[c] = 0, -1
+        if kinds[i] == GAP or not (begins or kinds[i] >= TRADE):
+            continue
+        if venue > 0:
+            if begins:
+                latency_ns[c, summary[c, TIMED]] = at - venue
+                summary[c, TIMED] += 1
+                if at < venue:
+                    if found[c, SKEW, COUNT] == 0:
+                        found[c, SKEW, AT] = at
+                    found[c, SKEW, COUNT] += 1
+                    found[c, SKEW, WORST] = max(found[c, SKEW, WORST], venue - at)
+            if venue < latest[c] - tolerance_ns:
+                _note(found, c, TIME_BACK, latest[c] - venue, at)
+            latest[c] = max(latest[c], venue)
+        if number < 0:
+            continue
+        top = greatest[c]
+        if number < top or (number == top and c >= TRADES):
+            _note(found, c, ID_BACK, top - number, at)
+        elif consecutive and number > top + 1 and kinds[i] == TRADE and top >= 0:
+            _note(found, c, GAPS, number - top - 1, at)
+            summary[c, MISSING] += number - top - 1
+        greatest[c] = max(top, number)
 
 
 @kernel
-def _check_venue_time(found: Int3D, memory: Int2D, c: int, at: int, venue: int, tolerance_ns: int) -> None:
-    if venue < memory[c, _MAX_VENUE] - tolerance_ns:
-        _note(found, c, TIME_BACK, memory[c, _MAX_VENUE] - venue, at)
-    memory[c, _MAX_VENUE] = max(memory[c, _MAX_VENUE], venue)
-
-
-@kernel
-def _check_numbers(found: Int3D, c: int, kind: int, price: int, lots: int, at: int, low: int, high: int) -> None:
-    if lots < 0:
-        _note(found, c, NEGATIVE_QTY, -lots, at)
-    if lots == 0 and kind >= TRADE:
-        _note(found, c, ZERO_QTY, 0, at)
-    if lots == 0 and kind >= QUOTE:  # an empty side, or a trade of nothing: its price means nothing
-        return
-    if price < low:
-        _note(found, c, OFF_RANGE, low - price, at)
-    elif price > high:
-        _note(found, c, OFF_RANGE, price - high, at)
-
-
-@kernel
-def _check_quote(found: Int3D, memory: Int2D, at: int) -> None:
-    """At the end of a quote message: bid above or at ask?"""
-    bid, ask = memory[QUOTES, _BID], memory[QUOTES, _ASK]
-    if bid == _NO_BID or ask == _NO_ASK:
-        return
-    if bid > ask:
-        _note(found, QUOTES, CROSSED, bid - ask, at)
-    elif bid == ask:
-        _note(found, QUOTES, LOCKED, 0, at)
+def _check_numbers(e: EventColumns, low: int, high: int, found: Int3D) -> None:
+    """Prices and quantities that cannot be, quotes at or over their ask."""
+    ts_local, _, _, _, kinds, sides, flags, prices, qty = e
+    bid, ask = np.int64(_NO_BID), np.int64(_NO_ASK)
+    for i in range(len(kinds)):
+        kind, price, lots = int(np.int64(kinds[i])), prices[i], qty[i]
+        if lots < 0 and kind != GAP:
+            _note(found, _channel(kind), NEGATIVE_QTY, -lots, ts_local[i])
+        if lots == 0 and kind >= TRADE:
+            _note(found, _channel(kind), ZERO_QTY, 0, ts_local[i])
+        named = lots != 0 or kind < QUOTE  # an empty side and a trade of nothing have no price
+        if named and kind != GAP and (price < low or price > high):
+            _note(found, _channel(kind), OFF_RANGE, max(low - price, price - high), ts_local[i])
+        if kind != QUOTE:
+            continue
+        if sides[i] > 0:
+            bid = price if lots > 0 else np.int64(_NO_BID)
+        else:
+            ask = price if lots > 0 else np.int64(_NO_ASK)
+        if flags[i] & LAST and bid >= ask:
+            _note(found, QUOTES, CROSSED if bid > ask else LOCKED, bid - ask, ts_local[i])
 
 
 @kernel
@@ -209,60 +232,32 @@ def _same(e: EventColumns, a: int, b: int, rows: int) -> bool:
 
 
 @kernel
+def _check_repeats(e: EventColumns, found: Int3D) -> None:
+    """Messages that say what the one before of their channel said, where an id or a venue time makes them known."""
+    ts_local, ts_venue, _, ids, kinds, _, flags, prices, _ = e
+    start, before, size = np.zeros(CHANNELS, np.int64), np.full(CHANNELS, -1), np.zeros(CHANNELS, np.int64)
+    ended = np.ones(CHANNELS, np.bool_)
+    for i in range(len(kinds)):
+        c = _channel(kinds[i])
+        if ended[c] or flags[i] & FIRST:
+            start[c] = i
+        ended[c] = flags[i] & LAST != 0
+        if kinds[i] == GAP:
+            before[c] = -1
+        if kinds[i] == GAP or not ended[c]:
+            continue
+        now, old, rows = start[c], before[c], i - start[c] + 1
+        if old >= 0 and rows == size[c] and ids[now] == ids[old] and prices[now] == prices[old]:
+            known = ids[now] < 0 and ts_venue[i] > 0 if c >= TRADES else ids[now] >= 0 or ts_venue[i] > 0
+            if known and _same(e, now, old, rows):
+                _note(found, c, REPEATED, 0, ts_local[i])
+        before[c], size[c] = now, rows
+
+
+@kernel
 def check_rows(e: EventColumns, limits: Limits, summary: Int2D, found: Int3D, latency_ns: Int2D) -> None:
     """Fill `summary` (CHANNELS, SUMMARY), `found` (CHANNELS, CHECKS, 3) and the latencies of messages (CHANNELS, n)."""
-    ts_local, ts_venue, _, ids, kinds, sides, flags, prices, qty = e
-    stale_ns, tolerance_ns, low, high, consecutive = limits
-    memory = np.zeros((CHANNELS, _MEMORY), np.int64)
-    memory[:, _MAX_ID] = -1
-    memory[:, _BEFORE] = -1
-    memory[:, _BID] = _NO_BID
-    memory[:, _ASK] = _NO_ASK
-    newest = np.int64(-(2**63))
-    for i in range(len(kinds)):
-        kind, at, venue = int(np.int64(kinds[i])), ts_local[i], ts_venue[i]
-        c = max(kind - QUOTE, -1) + 1
-        if at < newest:
-            _note(found, c, LOCAL_BACK, newest - at, at)
-        newest = max(newest, at)
-        begins = _check_order(summary, found, memory, c, kind, at, flags[i] & FIRST != 0, stale_ns)
-        memory[c, _UNFINISHED] = flags[i] & LAST == 0
-        if kind == GAP:
-            _note(found, c, GAPS, 0, at)
-        if kind == GAP or (kind == SNAPSHOT and begins):  # a snapshot may be older than the updates that waited for it
-            memory[c, _MAX_ID] = -1
-            memory[c, _MAX_VENUE] = 0
-        if kind == GAP:
-            memory[c, _BEFORE] = -1
-            continue
-        if begins:
-            memory[c, _START] = i
-        if venue > 0 and begins:
-            latency_ns[c, summary[c, TIMED]] = at - venue
-            summary[c, TIMED] += 1
-            if at < venue:
-                _note(found, c, SKEW, venue - at, at)
-        if begins or kind >= TRADE:
-            if venue > 0:
-                _check_venue_time(found, memory, c, at, venue, tolerance_ns)
-            if ids[i] >= 0:
-                _check_id(summary, found, memory, c, ids[i], at, consecutive and kind == TRADE)
-        _check_numbers(found, c, kind, prices[i], qty[i], at, low, high)
-        if kind == QUOTE:
-            here = qty[i] > 0
-            if sides[i] > 0:
-                memory[c, _BID] = prices[i] if here else _NO_BID
-            else:
-                memory[c, _ASK] = prices[i] if here else _NO_ASK
-        if flags[i] & LAST == 0:
-            continue
-        if kind == QUOTE:
-            _check_quote(found, memory, at)
-        start, before = memory[c, _START], memory[c, _BEFORE]
-        rows = i - start + 1
-        if before >= 0 and rows == memory[c, _SIZE_BEFORE] and ids[start] == ids[before] and venue == ts_venue[before]:
-            known = ids[start] < 0 and venue > 0 if kind >= TRADE else ids[start] >= 0 or venue > 0
-            if known and _same(e, start, before, rows):
-                _note(found, c, REPEATED, 0, at)
-        memory[c, _BEFORE] = start
-        memory[c, _SIZE_BEFORE] = rows
+    _check_arrival(e, limits.stale_ns, summary, found)
+    _check_order(e, limits.tolerance_ns, limits.consecutive, summary, found, latency_ns)
+    _check_numbers(e, limits.low_ticks, limits.high_ticks, found)
+    _check_repeats(e, found)
