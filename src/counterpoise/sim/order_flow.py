@@ -140,7 +140,8 @@ def _random_state(seed: np.random.SeedSequence) -> UInt2D:
 def flow_parameters(config: MarketConfig, token: TokenConfig) -> Float1D:
     """Constants of the kernels (`kernels/flow_state.py`) from a token's config."""
     branching = token.offspring_same_side + token.offspring_other_side
-    tick = token.instrument(config.venue).price_grid.size
+    instrument = token.instrument(config.venue)
+    ticks_per_bp = BPS * token.price / instrument.price_grid.size
     par = np.zeros(at.PAR)
     for index, value in (
         (at.MU, 0.5 * token.market_orders_per_s * (1 - branching)),
@@ -151,10 +152,12 @@ def flow_parameters(config: MarketConfig, token: TokenConfig) -> Float1D:
         (at.CANCEL, token.cancels_per_s),
         (at.PULL, token.pulls_per_s),
         (at.REFILL, token.refills_per_s),
-        (at.LEAN_TICKS, max(token.lean_bps * BPS * token.price / tick, 1.0)),
+        (at.LEAN_TICKS, max(token.lean_bps * ticks_per_bp, 1.0)),
         (at.ALL, token.whole_level_share),
         (at.GRID_S, grid_seconds(config)),
         (at.IMPROVE, token.improve_factor),
+        (at.IMPACT, token.impact_bps * ticks_per_bp / np.sqrt(token.market_qty / instrument.qty_grid.size)),
+        (at.RELAX, token.impact_decay_per_s),
     ):
         par[index] = value
     return par

@@ -13,6 +13,7 @@ from counterpoise.market.kernels.codes import DELTA, QUOTE, TRADE
 from counterpoise.sim.kernels.flow_state import (
     ASK,
     BID,
+    FILLED,
     FLOOR_GAP,
     FLOOR_LOTS,
     FLOW_STREAM,
@@ -76,6 +77,7 @@ def take(ints: Int1D, ring: Int1D, rng: UInt2D, tables: Int2D, tape: Int2D, rows
 
     What is not filled after MAX_SWEEP levels, at the widest spread or at the end of a side is dropped.
     """
+    ints[FILLED] = 0
     if _at_widest(ints):
         return rows
     first, best = rows, ASK if side > 0 else BID
@@ -84,6 +86,7 @@ def take(ints: Int1D, ring: Int1D, rng: UInt2D, tables: Int2D, tape: Int2D, rows
         taken = min(lots, lots_at(ring, price))
         rows = _fills(ints, rng, tables, tape, rows, ts_venue, side, price, taken)
         set_lots(ring, price, lots_at(ring, price) - taken)
+        ints[FILLED] += taken
         lots -= taken
         behind = next_level(ring, price, -side, ints[REACH])
         if lots == 0 or behind == NO_LEVEL or side * (behind - ints[BID if side > 0 else ASK]) > ints[REACH]:

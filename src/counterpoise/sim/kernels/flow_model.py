@@ -7,11 +7,11 @@ share ts_venue and ts_local: trades first, then one depth message, then one quot
 
 from __future__ import annotations
 
-from math import ceil, floor
+from math import ceil, exp, floor, sqrt
 from typing import Final
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, UInt2D
-from counterpoise.core.jit import kernel
+from counterpoise.core.jit import borrow, kernel
 from counterpoise.sim.kernels.flow_book import rest, take, tell_best, withdraw
 from counterpoise.sim.kernels.flow_state import (
     ALL,
@@ -24,9 +24,11 @@ from counterpoise.sim.kernels.flow_state import (
     CROSS,
     EXCITED,
     FAIR,
+    FILLED,
     FLOW_STREAM,
     GAP,
     GRID_S,
+    IMPACT,
     IMPROVE,
     LAG_NS,
     LAG_STREAM,
@@ -39,6 +41,7 @@ from counterpoise.sim.kernels.flow_state import (
     MAX_SWEEP,
     MU,
     MU_BUY,
+    PRESSURE,
     PULL,
     RATE_CANCEL,
     RATE_LIMIT,
@@ -46,6 +49,7 @@ from counterpoise.sim.kernels.flow_state import (
     RATE_REFILL,
     REACH,
     REFILL,
+    RELAX,
     SELF,
     START_NS,
     T_LAST,
@@ -83,11 +87,14 @@ def advance(
 
     Where the loop stops leaves no trace: the next candidate time is part of the state. O(1) per event, but for empty levels.
     """
+    ints, reals, ring, rng = borrow(ints), borrow(reals), borrow(ring), borrow(rng)
+    par, tables, path, tape = borrow(par), borrow(tables), borrow(path), borrow(tape)
     rows, room = 0, len(tape) - rows_of_one_event(ints[REACH])
     while rows < room and reals[T_NEXT] < stop_s:
         dt = reals[T_NEXT] - reals[T_LAST]
         reals[T_LAST] = reals[T_NEXT]
         fade(reals, EXCITED, par[BETA], dt)
+        reals[PRESSURE] *= exp(-par[RELAX] * dt)
         mark = uniform(rng, FLOW_STREAM) * reals[BOUND]
         rows = _event(ints, reals, ring, rng, par, tables, tape, rows, mark)
         schedule(ints, reals, rng, par, path)
@@ -99,7 +106,7 @@ def schedule(ints: Int1D, reals: Float1D, rng: UInt2D, par: Float1D, path: Float
     """Rates after an event, and the time of the next candidate."""
     place = max(reals[T_LAST], 0.0) / par[GRID_S]
     at = min(int(place), len(path) - 2)
-    fair = path[at] + (path[at + 1] - path[at]) * (place - at)
+    fair = path[at] + (path[at + 1] - path[at]) * (place - at) + reals[PRESSURE]
     gap = fair - 0.5 * (ints[BID] + ints[ASK])
     lean = min(max(gap / par[LEAN_TICKS], -1.0), 1.0)
     reals[FAIR], reals[GAP], reals[LEAN] = fair, gap, lean
@@ -126,6 +133,7 @@ def _event(
         side = 1 if mark < buys else -1
         excite(reals, EXCITED, side, par[SELF], par[CROSS])
         stop = take(ints, ring, rng, tables, tape, rows, ts_venue, side)
+        reals[PRESSURE] += side * par[IMPACT] * sqrt(float(ints[FILLED]))
     else:
         stop = _quoting(ints, reals, ring, rng, par, tables, tape, rows, ts_venue, mark - (buys + sells))
     if stop == rows:

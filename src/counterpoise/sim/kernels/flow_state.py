@@ -19,11 +19,13 @@ __all__ = [
     "CROSS",
     "EXCITED",
     "FAIR",
+    "FILLED",
     "FLOOR_GAP",
     "FLOOR_LOTS",
     "FLOW_STREAM",
     "GAP",
     "GRID_S",
+    "IMPACT",
     "IMPROVE",
     "INTS",
     "LAG_NS",
@@ -39,6 +41,7 @@ __all__ = [
     "MU",
     "MU_BUY",
     "PAR",
+    "PRESSURE",
     "PULL",
     "RATE_CANCEL",
     "RATE_LIMIT",
@@ -47,6 +50,7 @@ __all__ = [
     "REACH",
     "REALS",
     "REFILL",
+    "RELAX",
     "SELF",
     "SEQ",
     "START_NS",
@@ -78,7 +82,8 @@ TOLD_BID: Final = 10  # the best as the last quote row had it
 TOLD_BID_LOTS: Final = 11
 TOLD_ASK: Final = 12
 TOLD_ASK_LOTS: Final = 13
-INTS: Final = 14
+FILLED: Final = 14  # lots of the last market order
+INTS: Final = 15
 
 # reals: times [s], rates [1/s], prices [ticks]
 T_LAST: Final = 0  # the excitation is that of this time
@@ -91,9 +96,10 @@ RATE_CANCEL: Final = 8
 RATE_PULL: Final = 9
 RATE_REFILL: Final = 10
 LEAN: Final = 11  # gap over LEAN_TICKS, cut to [−1, 1]
-GAP: Final = 12  # efficient price − mid
-FAIR: Final = 13  # efficient price
-REALS: Final = 14
+GAP: Final = 12  # fair price − mid
+FAIR: Final = 13  # efficient price + pressure
+PRESSURE: Final = 14  # what past market orders still add to the fair price
+REALS: Final = 15
 
 # par
 MU: Final = 0  # baseline of one side [1/s]
@@ -108,7 +114,9 @@ LEAN_TICKS: Final = 8  # gap of full lean [ticks]
 ALL: Final = 9  # share of cancels that take the whole level
 GRID_S: Final = 10  # step of the efficient path [s]
 IMPROVE: Final = 11  # orders into the spread are this many times larger
-PAR: Final = 12
+IMPACT: Final = 12  # of a market order on the fair price [ticks per root lot]
+RELAX: Final = 13  # decay of that impact [1/s]
+PAR: Final = 14
 
 # tables
 LIMIT_TICKS: Final = 0  # distance of a limit order from the opposite best

@@ -3,8 +3,8 @@
     λ_buy(t) = μ_buy + Σ_{buys} α_self e^{−β(t−t_i)} + Σ_{sells} α_cross e^{−β(t−t_i)}        (and the same for sells)
 
 Bacry, Mastromatteo and Muzy (2015), arXiv 1502.04592, sections 2.1 and 2.3. The branching ratio is
-(α_self + α_cross) / β; below one the process is stationary with mean rate μ / (1 − n). Between arrivals the excitation decays, so the present rate bounds all later
-ones and arrivals are drawn by thinning (Ogata 1981, doi:10.1109/TIT.1981.1056305).
+(α_self + α_cross) / β; below one the process is stationary with mean rate μ / (1 − n). Between arrivals the excitation decays,
+so the present rate bounds all later ones and arrivals are drawn by thinning (Ogata 1981, doi:10.1109/TIT.1981.1056305).
 """
 
 from __future__ import annotations
