@@ -19,7 +19,8 @@ _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1d232b; --soft: #667080; --page: #ffffff; --card: #f4f6f9; --line: #dfe4ea;
         --gain: #1f5fb8; --loss: #b35900; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e8ecf1; --soft: #9aa4b2; --page: #12161c; --card: #1b212a; --line: #2c3540; --gain: #7fb2ff; --loss: #ffab4d; }
+  :root { --ink: #e8ecf1; --soft: #9aa4b2; --page: #12161c; --card: #1b212a; --line: #2c3540;
+          --gain: #7fb2ff; --loss: #ffab4d; }
 }
 * { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); margin: 0 auto; max-width: 1180px;
@@ -28,17 +29,19 @@ h1 { font-size: 26px; margin: 0 0 2px; } h2 { font-size: 18px; margin: 38px 0 4p
 p.note { color: var(--soft); margin: 0 0 8px; max-width: 75ch; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 10px; margin: 20px 0 6px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 10px 14px; }
-.card b { display: block; font-size: 20px; font-variant-numeric: tabular-nums; } .card span { color: var(--soft); font-size: 13px; }
+.card b { display: block; font-size: 20px; font-variant-numeric: tabular-nums; }
+.card span { color: var(--soft); font-size: 13px; }
 .loss b { color: var(--loss); } .gain b { color: var(--gain); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; margin: 6px 0 14px; }
 th, td { text-align: right; padding: 3px 14px 3px 0; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; } th { color: var(--soft); font-weight: 500; }
-pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px; overflow-x: auto; font-size: 13px; }
+pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px; overflow-x: auto;
+      font-size: 13px; }
 .wide { overflow-x: auto; }
 """
 _ASSUMPTIONS: Final = (
     "Our orders join the queue behind all that is displayed; cancels are assumed to come from behind us.",
-    "What we take is gone and refills exponentially; what we take also shifts every quote and later trade by a transient impact.",
+    "What we take is gone and refills exponentially; it also shifts every quote and later trade by a transient impact.",
     "What fills us while we wait moves nothing: that flow is in the recording already. Nobody else reacts to us.",
     "Timing is what the recorded market did meanwhile; impact is what our own trading did to the price we got.",
 )
@@ -126,7 +129,7 @@ def _flow_note(summary: dict[str, Any]) -> str:
     if explained is None:
         return "Best-level order-flow imbalance per bin, and the running sum of signed trades."
     return (
-        f"Best-level order-flow imbalance explains {100 * explained:.0f} % of the variance of the mid's change in the same bin. "
+        f"Best-level order-flow imbalance explains {100 * explained:.0f} % of the variance of the mid's change in a bin. "
         "That is what moved the price, not a forecast of it."
     )
 

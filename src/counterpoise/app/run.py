@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -14,46 +16,30 @@ import polars as pl
 
 import counterpoise
 from counterpoise.adapters.journal_file import JournalFile
-from counterpoise.adapters.lake import Lake
-from counterpoise.adapters.lake_feed import LakeFeed
-from counterpoise.app.config import RunConfig, recordings
-from counterpoise.app.ingest import ingest
+from counterpoise.adapters.results import ResultStore, RunResult
+from counterpoise.app.config import RunConfig
+from counterpoise.app.data import WatchedFeed, open_feed
+from counterpoise.app.flow import explained
+from counterpoise.app.frames import DepthPicture, RunFrames, run_frames
 from counterpoise.balance.parent import Parent
 from counterpoise.balance.tca import Executions, Shortfall, shortfall
 from counterpoise.core.clock import SimClock
 from counterpoise.core.config import config_hash, load_config
 from counterpoise.core.errors import ConfigError, DataError
 from counterpoise.core.progress import Progress, silent
-from counterpoise.core.units import format_duration, parse_duration, parse_time
+from counterpoise.core.units import format_duration, parse_duration
 from counterpoise.flow.measures import Measures
-from counterpoise.market.event import Events, Feed, merge_events
+from counterpoise.market.event import merge_events
 from counterpoise.market.instrument import Instrument
+from counterpoise.market.order import Fill
 from counterpoise.market.quality import QualityReport, check_events
 from counterpoise.runtime.journal import LineJournal, Started
 from counterpoise.runtime.session import Session, SessionResult
-from counterpoise.sim.market import SyntheticFeed
 from counterpoise.sim.venue import FillContext, SimVenue
 
-__all__ = ["Run", "RunFrames", "run", "run_config"]
+__all__ = ["Run", "run", "run_config", "save"]
 
-_ROW_BPS: Final = 0.5  # height of a row of the depth picture
-_ROWS: Final = 48  # rows around mid
-_PICTURE_COLUMNS: Final = 400  # at most, over the whole run
-
-
-@dataclass(frozen=True, slots=True)
-class RunFrames:
-    """Tables of a run, as they are written beside the report."""
-
-    flow: pl.DataFrame
-    steps: pl.DataFrame
-    fills: pl.DataFrame
-    orders: pl.DataFrame
-    depth: pl.DataFrame
-
-    def write(self, folder: Path) -> None:
-        for name in ("flow", "steps", "fills", "orders", "depth"):
-            cast(pl.DataFrame, getattr(self, name)).write_parquet(folder / f"{name}.parquet")
+_RECORDED: Final = ("numpy", "numba", "polars", "msgspec")  # libraries whose versions can change a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +52,8 @@ class Run:
     shortfall: Shortfall
     frames: RunFrames
     quality: QualityReport
+    fills: list[Fill]
+    filled_qty: Decimal
     folder: Path
 
 
@@ -86,105 +74,49 @@ def run_config(config: RunConfig, *, config_path: Path, out: Path, progress: Pro
         If the recording cannot be read, or the book never is in order.
     """
     out.mkdir(parents=True, exist_ok=True)
-    feed, data_hash = _open_feed(config, config_path, out, progress)
+    feed, data_hash = open_feed(config.data, config_path=config_path, out=out)
     instrument = next((i for i in feed.instruments if i.id == config.data.instrument), None)
     if instrument is None:
         raise ConfigError(f"[data] instrument {config.data.instrument!r} is not among {[i.id for i in feed.instruments]}")
-    watched = _Watched(feed)
-    venue = SimVenue(
-        watched,
-        response=config.venue.response,
-        fees=config.venue.fees,
-        latency=config.venue.latency,
-        seed=config.seed,
-    )
-    picture = _DepthPicture(venue, instrument, every_ns=max(_span(feed) // _PICTURE_COLUMNS, parse_duration(config.flow.every)))
+    watched, models = WatchedFeed(feed), config.venue
+    venue = SimVenue(watched, response=models.response, fees=models.fees, latency=models.latency, seed=config.seed)
+    picture = DepthPicture(venue, instrument, at_least_ns=parse_duration(config.flow.every))
     result, parent = _session(config, venue, instrument, out, picture, progress)
-    quality = check_events(
-        merge_events(watched.seen[instrument.id]), instrument, stale_ns=parse_duration(config.flow.stale_after)
-    )
+    stale_ns = parse_duration(config.flow.stale_after)
+    quality = check_events(merge_events(watched.seen[instrument.id]), instrument, stale_ns=stale_ns)
     cost = _cost(result, parent, venue.contexts())
-    frames = _frames(result, instrument, venue.contexts(), picture)
+    frames = run_frames(result, instrument, venue.contexts(), picture)
     summary = _summary(config, instrument, parent, result, cost, frames, data_hash)
     _write(out, config, summary, frames, quality)
-    return Run(config, instrument, summary, cost, frames, quality, out)
+    filled = instrument.qty_grid.decimal(parent.filled_lots)
+    return Run(config, instrument, summary, cost, frames, quality, result.fills, filled, out)
 
 
-def _span(feed: Feed) -> int:
-    first, last = feed.span_ns
-    return last - first
-
-
-def _open_feed(config: RunConfig, config_path: Path, out: Path, progress: Progress) -> tuple[Feed, str]:
-    """The feed, and a hash of its data."""
-    data = config.data
-    if data.synthetic is not None:
-        return SyntheticFeed(data.synthetic), config_hash(data.synthetic)
-    if data.captures:
-        lake = Lake(out / "lake")
-        venue, _, symbol = data.instrument.partition(":")
-        results = ingest(recordings(data, config_path), lake=lake, venue=venue, symbol=symbol, progress=progress)
-        digest = hashlib.sha256("".join(r.source for r in results).encode()).hexdigest()[:16]
-    else:
-        lake = Lake(config_path.parent / data.lake)
-        digest = hashlib.sha256(lake.describe().write_csv().encode()).hexdigest()[:16]
-    start_ns = parse_time(data.start) if data.start else None
-    end_ns = parse_time(data.end) if data.end else None
-    return LakeFeed(lake, [data.instrument], start_ns=start_ns, end_ns=end_ns), digest
-
-
-class _Watched:
-    """A feed that remembers what it gave, for the quality report."""
-
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-        self.seen: dict[str, list[Events]] = {i.id: [] for i in feed.instruments}
-
-    @property
-    def instruments(self) -> tuple[Instrument, ...]:
-        return self._feed.instruments
-
-    @property
-    def span_ns(self) -> tuple[int, int]:
-        return self._feed.span_ns
-
-    def until(self, ts_ns: int) -> Any:
-        for instrument, events in self._feed.until(ts_ns):
-            self.seen[instrument.id].append(events)
-            yield instrument, events
-
-
-class _DepthPicture:
-    """Samples of the depth around mid, for the heat map."""
-
-    def __init__(self, venue: SimVenue, instrument: Instrument, *, every_ns: int) -> None:
-        self._venue, self._instrument, self._every_ns = venue, instrument, every_ns
-        self._next_ns = 0
-        self._row_ticks = 0
-        self.samples: list[tuple[int, float, float]] = []
-
-    def __call__(self, ts_ns: int) -> None:
-        top = self._venue.top(self._instrument.id)
-        if ts_ns < self._next_ns or not top.bid_ticks or not top.ask_ticks:
-            return
-        self._next_ns = (ts_ns // self._every_ns + 1) * self._every_ns
-        mid = (top.bid_ticks + top.ask_ticks) / 2
-        self._row_ticks = self._row_ticks or max(1, round(mid * _ROW_BPS * 1e-4))
-        first = int(mid) // self._row_ticks - _ROWS // 2
-        edges = self._row_ticks * (first + np.arange(_ROWS + 1, dtype=np.int64))
-        lots = self._venue.depth_rows(self._instrument.id, edges)
-        price, qty = self._instrument.price_grid, self._instrument.qty_grid
-        for low, depth in zip(price.values(edges[:-1]), qty.values(lots), strict=True):
-            self.samples.append((ts_ns, float(low), float(depth)))
-
-    @property
-    def row_price(self) -> float:
-        """Height of a row [quote]."""
-        return self._instrument.price(self._row_ticks)
+def save(run: Run, store: str) -> None:
+    """Record a run and its fills in a database; the same run is recorded once."""
+    summary, cost = run.summary, run.shortfall
+    result = RunResult(
+        config_hash=summary["config_hash"],
+        data_hash=summary["data_hash"],
+        version=summary["version"],
+        instrument=summary["instrument"],
+        side=1 if summary["side"] == "buy" else -1,
+        qty=summary["qty"],
+        start_ns=summary["start_ns"],
+        end_ns=summary["end_ns"],
+        filled_qty=str(run.filled_qty),
+        arrival_price=summary["arrival_price"],
+        average_price=cost.average_price,
+        shortfall_bps=cost.total_bps,
+        fees=cost.fees,
+        summary=summary,
+    )
+    with ResultStore(store) as results:
+        results.save(result, run.fills)
 
 
 def _session(
-    config: RunConfig, venue: SimVenue, instrument: Instrument, out: Path, picture: _DepthPicture, progress: Progress
+    config: RunConfig, venue: SimVenue, instrument: Instrument, out: Path, picture: DepthPicture, progress: Progress
 ) -> tuple[SessionResult, Parent]:
     first, last = venue.span_ns
     start, end = first + parse_duration(config.start_after), last - parse_duration(config.end_before)
@@ -255,70 +187,6 @@ def _cost(result: SessionResult, parent: Parent, contexts: Sequence[FillContext]
     )
 
 
-def _frames(
-    result: SessionResult, instrument: Instrument, contexts: Sequence[FillContext], picture: _DepthPicture
-) -> RunFrames:
-    price, qty = instrument.price_grid, instrument.qty_grid
-    time = pl.Datetime("ns", "UTC")
-    steps = result.steps.select(
-        pl.col("ts").cast(time),
-        *(
-            pl.when(pl.col(f"{side}_ticks") > 0).then(pl.col(f"{side}_ticks") * price.size).alias(side)
-            for side in ("bid", "ask")
-        ),
-        "state",
-        *((pl.col(f"{name}_lots") * qty.size).alias(f"{name}_qty") for name in ("target", "filled", "live", "market")),
-    )
-    mids = {(c.client_id, c.ts_ns): c for c in contexts}
-    fills = pl.DataFrame(
-        [
-            (
-                f.ts_ns,
-                f.client_id,
-                f.side,
-                price.value(f.price_ticks),
-                qty.value(f.qty_lots),
-                f.fee,
-                f.maker,
-                mids[f.client_id, f.ts_ns].shown_mid_ticks * price.size,
-                mids[f.client_id, f.ts_ns].recorded_mid_ticks * price.size,
-            )
-            for f in result.fills
-        ],
-        schema={
-            "ts": pl.Int64,
-            "client_id": pl.String,
-            "side": pl.Int64,
-            "price": pl.Float64,
-            "qty": pl.Float64,
-            "fee": pl.Float64,
-            "maker": pl.Boolean,
-            "mid": pl.Float64,
-            "market_mid": pl.Float64,
-        },
-        orient="row",
-    ).with_columns(pl.col("ts").cast(time))
-    orders = pl.DataFrame(
-        [
-            (ts, o.client_id, o.side, price.value(o.price_ticks), qty.value(o.qty_lots), str(o.time_in_force))
-            for ts, o in result.orders
-        ],
-        schema={
-            "ts": pl.Int64,
-            "client_id": pl.String,
-            "side": pl.Int64,
-            "price": pl.Float64,
-            "qty": pl.Float64,
-            "time_in_force": pl.String,
-        },
-        orient="row",
-    ).with_columns(pl.col("ts").cast(time))
-    depth = pl.DataFrame(
-        picture.samples, schema={"ts": pl.Int64, "price": pl.Float64, "signed_qty": pl.Float64}, orient="row"
-    ).with_columns(pl.col("ts").cast(time), row_price=pl.lit(picture.row_price))
-    return RunFrames(result.measures[instrument.id], steps, fills, orders, depth)
-
-
 def _summary(
     config: RunConfig,
     instrument: Instrument,
@@ -342,6 +210,8 @@ def _summary(
         "unfilled_qty": cost.unfilled_qty,
         "start_ns": int(parent.schedule.start_ns[0]),
         "end_ns": int(parent.schedule.end_ns[-1]),
+        "decision_price": cost.decision_price,
+        "arrival_price": cost.arrival_price,
         "orders": len(result.orders),
         "fills": len(result.fills),
         "refused": result.refused,
@@ -355,11 +225,8 @@ def _summary(
 
 def _flow_summary(flow: pl.DataFrame) -> dict[str, Any]:
     """How much of the mid's change the order flow of the same bin explains (not a forecast)."""
-    pairs = flow.select("ofi", "mid_change").drop_nulls()
-    x, y = pairs["ofi"].to_numpy(), pairs["mid_change"].to_numpy()
-    explained = float(np.corrcoef(x, y)[0, 1] ** 2) if len(x) > 2 and x.std() > 0 and y.std() > 0 else None
     states = dict(flow["quality"].value_counts(sort=True).iter_rows())
-    return {"bins": flow.height, "quality": states, "ofi_r2": explained}
+    return {"bins": flow.height, "quality": states, "ofi_r2": explained(flow, "ofi")}
 
 
 def _write(out: Path, config: RunConfig, summary: dict[str, Any], frames: RunFrames, quality: QualityReport) -> None:
@@ -367,6 +234,9 @@ def _write(out: Path, config: RunConfig, summary: dict[str, Any], frames: RunFra
     quality.frame.write_parquet(out / "quality.parquet")
     _write_json(out / "config.json", msgspec.to_builtins(config))
     _write_json(out / "results.json", summary)
+    libraries = {name: version(name) for name in _RECORDED}
+    about = {name: summary[name] for name in ("config_hash", "data_hash", "seed", "version")}
+    _write_json(out / "manifest.json", {**about, "python": platform.python_version(), "libraries": libraries})
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -52,6 +52,9 @@ class Shortfall(msgspec.Struct, frozen=True, kw_only=True):
     filled_qty: float
     unfilled_qty: float
     average_price: float | None
+    decision_price: float
+    arrival_price: float
+    close_price: float
 
     def bps(self, part: str) -> float:
         """One part in bps of the parent's value."""
@@ -118,4 +121,7 @@ def shortfall(
         filled_qty=filled,
         unfilled_qty=unfilled,
         average_price=float((e.price * e.qty).sum() / filled) if filled else None,
+        decision_price=decision_price,
+        arrival_price=arrival_price,
+        close_price=close_price,
     )

@@ -1,0 +1,57 @@
+"""Where a run's market events come from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from counterpoise.adapters.lake import Lake
+from counterpoise.adapters.lake_feed import LakeFeed
+from counterpoise.app.config import DataConfig, recordings
+from counterpoise.app.ingest import IngestOptions, ingest
+from counterpoise.core.config import config_hash
+from counterpoise.core.units import parse_time
+from counterpoise.market.event import Events, Feed
+from counterpoise.market.instrument import Instrument
+from counterpoise.sim.market import SyntheticFeed
+
+__all__ = ["WatchedFeed", "open_feed"]
+
+
+def open_feed(data: DataConfig, *, config_path: Path, out: Path) -> tuple[Feed, str]:
+    """The feed of a configuration, and a hash of its data; captures go through a lake in `out`."""
+    if data.synthetic is not None:
+        return SyntheticFeed(data.synthetic), config_hash(data.synthetic)
+    if data.captures:
+        lake = Lake(out / "lake")
+        venue, _, symbol = data.instrument.partition(":")
+        done = ingest(recordings(data, config_path), lake=lake, options=IngestOptions(venue=venue, symbol=symbol))
+        digest = hashlib.sha256("".join(item.source for item in done).encode()).hexdigest()[:16]
+    else:
+        lake = Lake(config_path.parent / data.lake)
+        digest = hashlib.sha256(lake.describe().write_csv().encode()).hexdigest()[:16]
+    start_ns = parse_time(data.start) if data.start else None
+    end_ns = parse_time(data.end) if data.end else None
+    return LakeFeed(lake, [data.instrument], start_ns=start_ns, end_ns=end_ns), digest
+
+
+class WatchedFeed:
+    """A feed that remembers what it gave, for the quality report."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self.seen: dict[str, list[Events]] = {i.id: [] for i in feed.instruments}
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        return self._feed.instruments
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        return self._feed.span_ns
+
+    def until(self, ts_ns: int) -> Iterator[tuple[Instrument, Events]]:
+        for instrument, events in self._feed.until(ts_ns):
+            self.seen[instrument.id].append(events)
+            yield instrument, events

@@ -1,0 +1,132 @@
+"""Tables of a run, as they are written beside its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from counterpoise.market.instrument import Instrument
+from counterpoise.runtime.session import SessionResult
+from counterpoise.sim.venue import FillContext, SimVenue
+
+__all__ = ["DepthPicture", "RunFrames", "run_frames"]
+
+_ROW_BPS: Final = 0.5  # height of a row of the depth picture
+_ROWS: Final = 48  # rows around mid
+_COLUMNS: Final = 400  # at most, over the whole run
+
+
+@dataclass(frozen=True, slots=True)
+class RunFrames:
+    """Tables of a run, as they are written beside the report."""
+
+    flow: pl.DataFrame
+    steps: pl.DataFrame
+    fills: pl.DataFrame
+    orders: pl.DataFrame
+    depth: pl.DataFrame
+
+    def write(self, folder: Path) -> None:
+        for name in ("flow", "steps", "fills", "orders", "depth"):
+            frame: pl.DataFrame = getattr(self, name)
+            frame.write_parquet(folder / f"{name}.parquet")
+
+
+class DepthPicture:
+    """Samples of the depth around mid, for the heat map."""
+
+    def __init__(self, venue: SimVenue, instrument: Instrument, *, at_least_ns: int) -> None:
+        first, last = venue.span_ns
+        self._venue, self._instrument = venue, instrument
+        self._every_ns = max((last - first) // _COLUMNS, at_least_ns)
+        self._next_ns = 0
+        self._row_ticks = 0
+        self.samples: list[tuple[int, float, float]] = []
+
+    def __call__(self, ts_ns: int) -> None:
+        top = self._venue.top(self._instrument.id)
+        if ts_ns < self._next_ns or not top.bid_ticks or not top.ask_ticks:
+            return
+        self._next_ns = (ts_ns // self._every_ns + 1) * self._every_ns
+        mid = (top.bid_ticks + top.ask_ticks) / 2
+        self._row_ticks = self._row_ticks or max(1, round(mid * _ROW_BPS * 1e-4))
+        first = int(mid) // self._row_ticks - _ROWS // 2
+        edges = self._row_ticks * (first + np.arange(_ROWS + 1, dtype=np.int64))
+        lots = self._venue.depth_rows(self._instrument.id, edges)
+        price, qty = self._instrument.price_grid, self._instrument.qty_grid
+        for low, depth in zip(price.values(edges[:-1]), qty.values(lots), strict=True):
+            self.samples.append((ts_ns, float(low), float(depth)))
+
+    @property
+    def row_price(self) -> float:
+        """Height of a row [quote]."""
+        return self._instrument.price(self._row_ticks)
+
+
+def run_frames(
+    result: SessionResult, instrument: Instrument, contexts: Sequence[FillContext], picture: DepthPicture
+) -> RunFrames:
+    price, qty = instrument.price_grid, instrument.qty_grid
+    time = pl.Datetime("ns", "UTC")
+    steps = result.steps.select(
+        pl.col("ts").cast(time),
+        *(
+            pl.when(pl.col(f"{side}_ticks") > 0).then(pl.col(f"{side}_ticks") * price.size).alias(side)
+            for side in ("bid", "ask")
+        ),
+        "state",
+        *((pl.col(f"{name}_lots") * qty.size).alias(f"{name}_qty") for name in ("target", "filled", "live", "market")),
+    )
+    mids = {(c.client_id, c.ts_ns): c for c in contexts}
+    fills = pl.DataFrame(
+        [
+            (
+                f.ts_ns,
+                f.client_id,
+                f.side,
+                price.value(f.price_ticks),
+                qty.value(f.qty_lots),
+                f.fee,
+                f.maker,
+                mids[f.client_id, f.ts_ns].shown_mid_ticks * price.size,
+                mids[f.client_id, f.ts_ns].recorded_mid_ticks * price.size,
+            )
+            for f in result.fills
+        ],
+        schema={
+            "ts": pl.Int64,
+            "client_id": pl.String,
+            "side": pl.Int64,
+            "price": pl.Float64,
+            "qty": pl.Float64,
+            "fee": pl.Float64,
+            "maker": pl.Boolean,
+            "mid": pl.Float64,
+            "market_mid": pl.Float64,
+        },
+        orient="row",
+    ).with_columns(pl.col("ts").cast(time))
+    orders = pl.DataFrame(
+        [
+            (ts, o.client_id, o.side, price.value(o.price_ticks), qty.value(o.qty_lots), str(o.time_in_force))
+            for ts, o in result.orders
+        ],
+        schema={
+            "ts": pl.Int64,
+            "client_id": pl.String,
+            "side": pl.Int64,
+            "price": pl.Float64,
+            "qty": pl.Float64,
+            "time_in_force": pl.String,
+        },
+        orient="row",
+    ).with_columns(pl.col("ts").cast(time))
+    depth = pl.DataFrame(
+        picture.samples, schema={"ts": pl.Int64, "price": pl.Float64, "signed_qty": pl.Float64}, orient="row"
+    ).with_columns(pl.col("ts").cast(time), row_price=pl.lit(picture.row_price))
+    return RunFrames(result.measures[instrument.id], steps, fills, orders, depth)
