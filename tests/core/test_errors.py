@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,13 @@ def test_a_code_begins_with_its_parents_digit() -> None:
 
 def test_all_names_the_whole_tree() -> None:
     assert sorted(errors.__all__) == sorted(kind.__name__ for kind in tree())
+
+
+def test_every_code_has_its_section_in_the_docs() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (CP-\d{3}) (\w+)$", text, flags=re.MULTILINE)
+    assert dict(sections) == {kind.code: kind.__name__ for kind in tree()}
+    assert len(sections) == len(tree())
 
 
 def test_exit_codes_are_those_of_the_command_line() -> None:
