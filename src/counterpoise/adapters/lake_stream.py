@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from counterpoise.core.arrays import Int1D
+from counterpoise.core.arrays import AnyArray, Int1D
 from counterpoise.core.errors import InputError
 from counterpoise.market.event import Events, merge_events
 
@@ -124,21 +124,19 @@ class _File:
 
 
 def joined(parts: Sequence[Events]) -> Events:
-    """Rows of parts one after the other."""
-    if len(parts) == 1:
-        return parts[0]
+    """Rows of parts one after the other, always a copy: what polars gives is read-only."""
     return Events._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
 
 
 def gathered(groups: Iterable[Sequence[Events]], *, capacity: int) -> Events:
     """Every row of `merged`, at most `capacity` of them, copied once into place while the files are read."""
-    whole = Events._make(np.empty(capacity, column.dtype) for column in Events.empty())
+    whole: list[AnyArray] = [np.empty(capacity, column.dtype) for column in Events.empty()]
     rows = 0
     for piece in chain.from_iterable(groups):
         for column, values in zip(whole, piece, strict=True):
             column[rows : rows + piece.rows] = values
         rows += piece.rows
-    return whole.cut(0, rows)
+    return Events._make(column[:rows] for column in whole)
 
 
 def _cuts(events: Events) -> Int1D:

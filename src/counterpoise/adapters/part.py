@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from polars.io.plugins import register_io_source
 
 from counterpoise.adapters.manifest import Part
-from counterpoise.adapters.storage import Storage
+from counterpoise.adapters.storage import LocalStorage, Storage
 from counterpoise.core.errors import DataError, SchemaError
 from counterpoise.core.schema import TICK_TABLES, VERSION, require_schema, table_schema
 from counterpoise.core.units import utc_date
@@ -106,8 +106,8 @@ def _encode(frame: pl.DataFrame, *, instrument: Instrument, table: str) -> bytes
     return file.getvalue()
 
 
-def read_part(storage: Storage, part: Part) -> pq.ParquetFile:
-    """Open a part after checking every byte of it.
+def read_part(storage: Storage, part: Part) -> bytes:
+    """Bytes of a part, every one of them checked.
 
     Raises
     ------
@@ -123,11 +123,16 @@ def read_part(storage: Storage, part: Part) -> pq.ParquetFile:
         raise DataError(f"{where}: the manifest lists it and it is not there; ingest the source again") from None
     if len(data) != part.size or hashlib.sha256(data).hexdigest() != part.sha256:
         raise DataError(f"{where}: damaged: {len(data)} bytes that are not the {part.size} bytes written; {_AGAIN}")
-    file = pq.ParquetFile(pa.BufferReader(data))
-    metadata = file.metadata.metadata or {}
+    footer = _footer(data)
+    metadata = footer.metadata or {}
     require_version(metadata.get(f"{_PREFIX}version".encode(), b"0").decode(), where=where)
-    require_schema(part.table, _plain_strings(file.schema_arrow), where=where)
-    return file
+    require_schema(part.table, _plain_strings(footer.schema.to_arrow_schema()), where=where)
+    return data
+
+
+def _footer(data: bytes) -> pq.FileMetaData:
+    """Footer only: a thread pool of pyarrow beside polars' aborts about one interpreter in twenty at its exit."""
+    return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).metadata
 
 
 def require_version(version: str | int, *, where: str) -> None:
@@ -146,8 +151,33 @@ def scan_parts(storage: Storage, parts: Sequence[Part], *, overlap: bool) -> pl.
     """
     for part in parts:
         _require_size(storage, part)
-    frame = storage.scan([part.path for part in parts], table_schema(parts[0].table))
+    if isinstance(storage, LocalStorage):
+        paths = [storage.root / part.path for part in parts]
+        frame = pl.scan_parquet(paths, hive_partitioning=False, glob=False)
+    else:
+        frame = register_io_source(partial(_give, storage, parts), schema=empty_frame(parts[0].table).schema)
     return frame.sort("ts_local", "seq", maintain_order=True) if overlap else frame
+
+
+def _give(
+    storage: Storage,
+    parts: Sequence[Part],
+    columns: list[str] | None,
+    predicate: pl.Expr | None,
+    n_rows: int | None,
+    batch_size: int | None,
+) -> Iterator[pl.DataFrame]:
+    """Parts of a store one by one, for a Polars scan that wants these columns of these rows."""
+    left = n_rows
+    for part in parts:
+        if left is not None and left <= 0:
+            return
+        frame = pl.scan_parquet(read_part(storage, part))
+        if left is not None:
+            frame, left = frame.head(left), left - part.rows
+        if predicate is not None:
+            frame = frame.filter(predicate)
+        yield (frame if columns is None else frame.select(columns)).collect()
 
 
 def _require_size(storage: Storage, part: Part) -> None:
@@ -162,23 +192,22 @@ def _require_size(storage: Storage, part: Part) -> None:
 
 def part_events(storage: Storage, part: Part, *, start_ns: int | None, end_ns: int | None) -> Iterator[Events]:
     """Rows of a tick part in [start, end), a row group at a time; groups outside the range are not decoded."""
-    file = read_part(storage, part)
-    column = file.schema_arrow.names.index("ts_local")
-    for group in range(file.num_row_groups):
-        known = file.metadata.row_group(group).column(column).statistics
+    data = read_part(storage, part)
+    footer, frame, offset = _footer(data), pl.scan_parquet(data), 0
+    column = footer.schema.names.index("ts_local")
+    for number in range(footer.num_row_groups):
+        group = footer.row_group(number)
+        at, offset = offset, offset + group.num_rows
+        known = group.column(column).statistics
         if end_ns is not None and known.min >= end_ns:
             return
         if start_ns is not None and known.max < start_ns:
             continue
-        events = _to_events(file.read_row_group(group))
+        events = Events.from_frame(frame.slice(at, group.num_rows).collect())
         start = 0 if start_ns is None else events.until(start_ns)
         events = events.cut(start, events.rows if end_ns is None else max(start, events.until(end_ns)))
         if events.rows:
             yield events
-
-
-def _to_events(table: pa.Table) -> Events:
-    return Events._make(np.asarray(table.column(name)) for name in Events._fields)
 
 
 def _plain_strings(schema: pa.Schema) -> pa.Schema:

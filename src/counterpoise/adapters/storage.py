@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 import fsspec
-import polars as pl
-import pyarrow as pa
-from pyarrow.dataset import dataset
-from pyarrow.fs import FSSpecHandler, PyFileSystem
 
 from counterpoise.core.errors import InputError
 
@@ -69,10 +65,6 @@ class Storage(Protocol):
 
     def location(self, path: str) -> str:
         """The path as other programs take it."""
-        ...
-
-    def scan(self, paths: Sequence[str], schema: pa.Schema) -> pl.LazyFrame:
-        """Parquet files one after the other; columns and filters are pushed into them."""
         ...
 
 
@@ -157,9 +149,6 @@ class LocalStorage:
 
     def location(self, path: str) -> str:
         return str(self.root / path)
-
-    def scan(self, paths: Sequence[str], schema: pa.Schema) -> pl.LazyFrame:
-        return pl.scan_parquet([self.root / path for path in paths], hive_partitioning=False, glob=False)
 
     # The only calls that change a disk; a test stops the world at each.
 
@@ -260,8 +249,3 @@ class RemoteStorage:
 
     def location(self, path: str) -> str:
         return str(self.fs.unstrip_protocol(f"{self._root}/{path}"))
-
-    def scan(self, paths: Sequence[str], schema: pa.Schema) -> pl.LazyFrame:
-        full = [f"{self._root}/{path}" for path in paths]
-        files = PyFileSystem(FSSpecHandler(self.fs))
-        return pl.scan_pyarrow_dataset(dataset(full, filesystem=files, format="parquet", schema=schema))
