@@ -12,12 +12,13 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from counterpoise.adapters import lake_ingest
+from counterpoise.adapters.binance_capture import read_binance_capture
 from counterpoise.adapters.lake import Lake
 from counterpoise.adapters.lake_ingest import source_hash
 from counterpoise.adapters.reader import Batch
 from counterpoise.adapters.storage import open_storage
 from counterpoise.core.errors import DataError, InputError, SchemaError, UnknownName
-from counterpoise.core.schema import TABLES
+from counterpoise.core.schema import TABLES, TICK_TABLES
 from counterpoise.core.units import DAY_NS, SECOND_NS, utc_date
 from reference.lake_rows import START_NS, as_rows, in_order, perp, rows, split
 
@@ -257,3 +258,21 @@ def test_source_hash_is_of_content_order_and_reader(tmp_path: Path) -> None:
     assert len(set(different)) == len(different)
     with pytest.raises(InputError, match="cannot read"):
         source_hash([tmp_path / "none"])
+
+
+@pytest.mark.realdata
+def test_a_recording_comes_back_whole_and_small(data_dir: Path, lake: Lake) -> None:
+    capture = data_dir / "01_binance_l2_20240808" / "usdm" / "btcusdt_20240808.gz"
+    spec = perp("BTCUSDT", tick="0.1", venue="binance_usdm")
+    read = [*read_binance_capture(capture, venue="binance_usdm", instrument=lambda _: spec)]
+    result = lake.ingest(source_hash([capture], "test"), read)
+    tables = sorted({batch.table for batch in read})
+    assert {"book", "trade"} <= set(tables)
+    for table in tables:
+        frames = [batch.frame for batch in read if batch.table == table]
+        expected = pl.concat(frames).sort("ts_local", "seq", maintain_order=True)
+        assert_frame_equal(lake.scan(spec.id, table).collect(), expected)
+    events = lake.events(spec.id)
+    assert events.rows == sum(batch.frame.height for batch in read if batch.table in TICK_TABLES)
+    events.require_order()
+    assert result.size < capture.stat().st_size, "smaller than the gzip of the raw capture"
