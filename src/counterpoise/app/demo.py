@@ -17,15 +17,15 @@ __all__ = ["demo", "demo_config"]
 
 
 def demo_config(*, seed: int = 1, duration: str = "10m") -> RunConfig:
-    """Buy 80 BTC of a synthetic perpetual within ten minutes."""
+    """Buy 400 BTC of a synthetic perpetual within ten minutes: about a tenth of all that trades."""
     market = default_config(seed=seed, duration=duration)
     return RunConfig(
         name="demo",
         seed=seed,
         data=DataConfig(instrument="sim:BTC-PERP", synthetic=market),
-        parent=ParentConfig(side="buy", qty="80", slice="10s", max_participation=0.15, cross_after=0.6, cross_bps=2.0),
+        parent=ParentConfig(side="buy", qty="400", slice="10s", max_participation=0.15, cross_after=0.4, cross_bps=2.0),
         venue=VenueConfig(response=Response(impact=TransientImpact(bps_per_million=0.7))),
-        limits=Limits(max_order_notional=3_000_000.0, max_position=80.0),
+        limits=Limits(max_order_notional=3_000_000.0, max_position=400.0),
     )
 
 

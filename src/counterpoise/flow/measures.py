@@ -110,11 +110,17 @@ class Measures:
         self._book = new_ladder()
         self._state = _new_state()
         self._out = np.zeros((_OUT_ROWS, k.BANDS + 2 * len(bands_bps)), np.int64)
-        self._mid_before = float("nan")  # of the last closed bin
+        self._closed: list[Int2D] = []
+        self._mid_before = float("nan")  # of the last drained bin
         self._last_ts = np.iinfo(np.int64).min
 
     def step(self, events: Events) -> pl.DataFrame:
-        """Take events in order of ts_local; returns the bins they closed.
+        """Take events in order of ts_local; returns the bins they closed. Raises as `push`."""
+        self.push(events)
+        return self.drain()
+
+    def push(self, events: Events) -> int:
+        """Take events in order of ts_local; returns how many bins wait for `drain`. A frame costs a millisecond, this does not.
 
         Raises
         ------
@@ -123,12 +129,10 @@ class Measures:
         DataError
             If ts_local goes back, within these events or behind what was taken or closed before.
         """
-        if not events.rows:
-            return self._frame([])
-        require_sound(events)
-        events.require_order()
-        self._open(events)
-        closed: list[Int2D] = []
+        if events.rows:
+            require_sound(events)
+            events.require_order()
+            self._open(events)
         done = 0
         while done < events.rows:
             done = k.measure_rows(
@@ -148,26 +152,38 @@ class Measures:
                 self._out,
             )
             full = int(self._state[k.CLOSED])
-            if full:
-                closed.append(self._out[:full].copy())
+            self._keep(full)
             if done < events.rows and full < len(self._out):
                 self._book = grow_ladder(self._book)
-        return self._frame(closed)
+        return sum(map(len, self._closed))
+
+    def drain(self) -> pl.DataFrame:
+        """Bins closed since the last call."""
+        rows = np.concatenate(self._closed) if self._closed else np.zeros((0, self._out.shape[1]), np.int64)
+        self._closed.clear()
+        frame = _to_frame(rows, self.instrument, self._bands_bps, source=self._source, mid_before=self._mid_before)
+        if frame.height:
+            mid = frame["mid"][-1]
+            self._mid_before = float("nan") if mid is None else mid
+        return frame
 
     def until(self, ts_ns: int) -> pl.DataFrame:
         """Close the bins that end at or before a time, though no event says so."""
-        closed: list[Int2D] = []
         while self._state[k.BIN_END] <= ts_ns:
             full = k.close_bins(
                 self._book, self._state, ts_ns, self.every_ns, self._stale_ns, self._source, self._bands, self._out
             )
-            closed.append(self._out[:full].copy())
-        return self._frame(closed)
+            self._keep(full)
+        return self.drain()
 
     def finish(self) -> pl.DataFrame:
         """Close the bin that is open; empty when no event ever came."""
         end = int(self._state[k.BIN_END])
-        return self._frame([]) if end == _NOT_OPEN else self.until(end)
+        return self.drain() if end == _NOT_OPEN else self.until(end)
+
+    def _keep(self, full: int) -> None:
+        if full:
+            self._closed.append(self._out[:full].copy())
 
     def _open(self, events: Events) -> None:
         first, last = int(events.ts_local[0]), int(events.ts_local[-1])
@@ -185,14 +201,6 @@ class Measures:
                 f"{format_duration(self.every_ns)}; choose longer bins, or look at the times with 'counterpoise check'"
             )
         self._last_ts = last
-
-    def _frame(self, closed: list[Int2D]) -> pl.DataFrame:
-        rows = np.concatenate(closed) if closed else np.zeros((0, self._out.shape[1]), np.int64)
-        frame = _to_frame(rows, self.instrument, self._bands_bps, source=self._source, mid_before=self._mid_before)
-        if frame.height:
-            mid = frame["mid"][-1]
-            self._mid_before = float("nan") if mid is None else mid
-        return frame
 
 
 def _new_state() -> Int1D:

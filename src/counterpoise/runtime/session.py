@@ -96,7 +96,6 @@ class Session:
             raise InputError(f"decisions need a positive time between them, found {format_duration(step_ns)}")
         self._venue, self._clock, self._parent, self._limits = venue, clock, parent, limits
         self._measures, self._journal, self._step_ns, self._observe = measures, journal, step_ns, observe
-        self._bins: dict[str, list[pl.DataFrame]] = {name: [] for name in measures}
         self._steps: list[tuple[int, int, int, str, int, int, int, int]] = []
         self._fills: list[Fill] = []
         self._orders: list[tuple[int, Order]] = []
@@ -113,7 +112,7 @@ class Session:
             progress((ts_ns - start_ns) / (until_ns - start_ns))
         self._journal.append(Finished(ts_ns=ts_ns))
         self._journal.flush()
-        measures = {name: pl.concat([*bins, self._measures[name].finish()]) for name, bins in self._bins.items()}
+        measures = {name: one.finish() for name, one in self._measures.items()}
         steps = pl.DataFrame(self._steps, schema=_STEP_COLUMNS, orient="row")
         return SessionResult(measures, steps, self._fills, self._orders, self._refused)
 
@@ -121,8 +120,8 @@ class Session:
         parent = self._parent
         self._venue.advance(ts_ns)
         for instrument, events in self._venue.market():
-            if instrument.id in self._bins:
-                self._bins[instrument.id].append(self._measures[instrument.id].step(events))
+            if instrument.id in self._measures:
+                self._measures[instrument.id].push(events)
             if instrument.id == parent.instrument.id:
                 self._market_lots += _traded(events, since_ns=int(parent.schedule.start_ns[0]))
         self._hear(ts_ns)
