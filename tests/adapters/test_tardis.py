@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterpoise.adapters import source, tardis, text
+from counterpoise.adapters import source, tardis
 from counterpoise.adapters.reader import Batch, ReadReport
 from counterpoise.adapters.tardis import read_tardis
 from counterpoise.core.errors import CorruptRecord, DataError, InputError, SchemaError, UnknownName
@@ -112,7 +112,7 @@ def test_book_is_that_of_the_naive_twin(tmp_path_factory: pytest.TempPathFactory
     path = written(tmp_path_factory.mktemp("tardis"), content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "_CHUNK_BYTES", block_bytes)
-        patch.setattr(text.read_lines, "__kwdefaults__", {"block_bytes": block_bytes})
+        patch.setattr(tardis, "BLOCK_BYTES", block_bytes)
         batches, report = read(path)
     ours = {ts: book for ts, _, book in books_after_messages(b.frame for b in batches)}
     assert list(ours.items()) == books_by_message(content, symbol="BTCUSDT", tick="0.1", lot="0.001")
@@ -294,7 +294,7 @@ def test_options_chain_gives_a_batch_an_instrument(tmp_path: Path) -> None:
     by_symbol = {b.instrument.symbol: b.frame for b in batches}
     assert set(by_symbol) == {"BTC-9JUN20-9875-P", "BTC-9JUN20-9000-C"}
     first = by_symbol["BTC-9JUN20-9875-P"]
-    assert first["seq"].to_list() == [0, 1]
+    assert first["seq"].to_list() == [0, 3]
     assert first["mark_iv"].to_list() == [0.6425, 0.6425], "Deribit quotes volatility in percent"
     assert first["bid_qty"].to_list() == [6.0, 6.0]
     assert first["ask_price"].to_list() == [None, None]

@@ -15,9 +15,10 @@ import polars as pl
 
 from counterpoise.adapters.reader import Batch, Reader, ReadReport
 from counterpoise.adapters.recording import Recording
-from counterpoise.adapters.tardis_tables import TABLES, Rows, SymbolState
+from counterpoise.adapters.source import BLOCK_BYTES
+from counterpoise.adapters.tardis_tables import TABLES, Rows, SymbolState, chain_rows
 from counterpoise.adapters.text import Check, FieldType, Layout, Lines, read_lines, sift
-from counterpoise.adapters.ticks import order_check, price_checks, qty_checks, time_check, whole_messages
+from counterpoise.adapters.ticks import MessageCount, order_check, price_checks, qty_checks, time_check, whole_messages
 from counterpoise.core.errors import SchemaError, UnknownName
 from counterpoise.core.units import US_NS
 from counterpoise.market.instrument import Instrument
@@ -61,6 +62,7 @@ _SIDES: Final = {
     "trades": ("buy", "sell", "unknown"),
     "liquidations": ("buy", "sell", "unknown"),
 }
+_CHAIN_BYTES: Final = 1 << 25  # its rows are dealt out to hundreds of symbols
 TARDIS_KINDS: Final = tuple(sorted(_FIELDS))
 
 
@@ -93,10 +95,13 @@ def read_tardis(path: Path, *, kind: str, instrument: Instruments, max_bad: int 
         raise UnknownName("Tardis kind", kind, TARDIS_KINDS)
 
     def batches(report: ReadReport) -> Iterator[Batch]:
-        lines = read_lines(path, report, layout_of=lambda head: (_layout(head, kind, path), True))
+        chain = kind == "options_chain"
+        size = _CHAIN_BYTES if chain else BLOCK_BYTES
+        lines = read_lines(path, report, layout_of=lambda head: (_layout(head, kind, path), True), block_bytes=size)
         symbols = _Symbols(instrument)
         good = _checked(lines, kind, symbols, path, report)
-        yield from _batches(whole_messages(good), kind, symbols, report)
+        whole = whole_messages(good)
+        yield from _chains(whole, symbols, report) if chain else _batches(whole, kind, symbols, report)
 
     return Recording(batches, name=str(path), max_bad=max_bad)
 
@@ -188,6 +193,16 @@ def _finite_checks(frame: pl.DataFrame, kind: str) -> list[Check]:
         funding = frame["funding_timestamp"].fill_null(1).to_numpy()
         checks.append(time_check("funding_timestamp", funding, unit_ns=US_NS))
     return checks
+
+
+def _chains(frames: Iterator[pl.DataFrame], symbols: _Symbols, report: ReadReport) -> Iterator[Batch]:
+    count = MessageCount()
+    for frame in frames:
+        for state, part in symbols.split(chain_rows(frame, count)):
+            if state is None:
+                report.drop("other symbol", part.height)
+                continue
+            yield Batch(state.instrument, "option_quote", part.drop("symbol"))
 
 
 def _batches(frames: Iterator[pl.DataFrame], kind: str, symbols: _Symbols, report: ReadReport) -> Iterator[Batch]:

@@ -17,7 +17,7 @@ from counterpoise.core.units import US_NS
 from counterpoise.market.event import DELTA, GAP, LIQUIDATION, SNAPSHOT, TRADE
 from counterpoise.market.instrument import Instrument
 
-__all__ = ["TABLES", "Rows", "SymbolState"]
+__all__ = ["TABLES", "Rows", "SymbolState", "chain_rows"]
 
 _IV_IN_PERCENT: Final = ("deribit",)  # other venues give a fraction
 _RENAMED: Final = {"bid_amount": "bid_qty", "ask_amount": "ask_qty", "underlying_index": "underlying"}
@@ -144,21 +144,26 @@ def _deals(table: str, kind: int) -> Callable[[Rows, SymbolState, ReadReport], T
 
 
 def _ticker(rows: Rows, state: SymbolState, report: ReadReport) -> Tables:
-    frame = _clocked(rows, state)
+    frame = _clocked(rows, state.count)
     mark = frame.with_columns(next_funding_ns=pl.col("funding_timestamp") * US_NS)
     says = table_schema("mark").names[3:]  # after the clocks
     yield "mark", _table("mark", mark.filter(pl.any_horizontal(pl.col(says).is_not_null())))
     yield "open_interest", _table("open_interest", frame.filter(pl.col("open_interest").is_not_null()))
 
 
-def _chain(rows: Rows, state: SymbolState, report: ReadReport) -> Tables:
+def chain_rows(frame: pl.DataFrame, count: MessageCount) -> pl.DataFrame:
+    """Rows of the option_quote table with their symbol, of all symbols at once: a chain has too many to go one by one.
+
+    `seq` counts the local times of the file.
+    """
+    rows = Rows(frame)
     percent = pl.when(pl.col("exchange").is_in(_IV_IN_PERCENT)).then(0.01).otherwise(1.0)
-    frame = _clocked(rows, state).with_columns(pl.col("bid_iv", "ask_iv", "mark_iv") * percent)
-    yield "option_quote", _table("option_quote", frame.rename(_RENAMED))
+    clocked = _clocked(rows, count).with_columns(pl.col("bid_iv", "ask_iv", "mark_iv") * percent)
+    return clocked.rename(_RENAMED).select("symbol", *table_schema("option_quote").names)
 
 
-def _clocked(rows: Rows, state: SymbolState) -> pl.DataFrame:
-    seq, _ = state.count.number(rows.starts())
+def _clocked(rows: Rows, count: MessageCount) -> pl.DataFrame:
+    seq, _ = count.number(rows.starts())
     return rows.frame.with_columns(
         pl.Series("ts_local", rows.ts_local), pl.Series("ts_venue", rows.ts_venue), pl.Series("seq", seq)
     )
@@ -173,5 +178,4 @@ TABLES: Final[dict[str, Callable[[Rows, SymbolState, ReadReport], Tables]]] = {
     "trades": _deals("trade", TRADE),
     "liquidations": _deals("liquidation", LIQUIDATION),
     "derivative_ticker": _ticker,
-    "options_chain": _chain,
 }
