@@ -154,6 +154,23 @@ def test_a_crash_at_any_step_leaves_all_or_nothing(
     assert seen == {before, after}, "the crashes fell on both sides of the commit"
 
 
+def test_what_a_dead_writer_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second attempt writes fewer files, under another process id."""
+    monkeypatch.setattr(lake_ingest, "PART_BYTES", 100)
+    for steps in count():
+        with pytest.raises(Crash):
+            run(Fragile(tmp_path / str(steps), steps=steps, share=0.5), "new", NEW)
+        if len(parts(tmp_path / str(steps))) == 3:
+            break
+    root = tmp_path / str(steps)
+    last = parts(root)[-1]
+    last.with_name(f".writing-1-{last.name}").write_bytes(b"PAR1")
+    monkeypatch.setattr(lake_ingest, "PART_BYTES", 1 << 20)
+    result = ingest(LocalStorage(root), "new", NEW, progress=silent, replace=False)
+    assert (len(result.parts), result.swept) == (1, 4)
+    nothing_left_over(root)
+
+
 def test_a_full_disk_is_an_error_that_leaves_the_lake_clean(tmp_path: Path) -> None:
     class Full(LocalStorage):
         def _sync(self, descriptor: int) -> None:
