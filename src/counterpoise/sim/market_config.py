@@ -102,8 +102,8 @@ class TokenConfig(Config, frozen=True, kw_only=True):
     refills_per_s: float = 5000.0
     improve_factor: float = 10.0
     lean_bps: float = 0.2
-    impact_bps: float = 0.045
-    impact_decay_per_s: float = 0.3
+    impact_bps: float = 0.055
+    impact_decay_per_s: float = 1.0
     limit_qty: float
     limit_sigma: float = 1.6
     market_qty: float
