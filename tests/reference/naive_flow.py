@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
+from heapq import nlargest, nsmallest
 from math import inf
 
 from counterpoise.market.event import BOOK_KINDS, GAP, LAST, QUOTE, SNAPSHOT, TRADE, Events
@@ -94,7 +95,9 @@ class _Flow:
             self.before = None if self.book.state == "GAPPED" else after
 
     def _top(self, side: int) -> list[Level]:
-        levels: list[Level] = [*self.book.levels(side)[:LEVELS]]
+        held = self.book.sides[side]
+        best = nlargest(LEVELS, held) if side > 0 else nsmallest(LEVELS, held)
+        levels: list[Level] = [(price, held[price]) for price in best]
         return levels + [(None, 0)] * (LEVELS - len(levels))
 
     def _quote(self, ts: int, side: int, now: Level, *, last: bool) -> None:
@@ -133,12 +136,12 @@ class _Flow:
 
     def _prices(self) -> Bin:
         ticker = self.source == "ticker"
-        top = self.quote if ticker else {side: self._top(side)[0] for side in (1, -1)}
-        (pb, qb), (pa, qa) = top[1], top[-1]
+        bids, asks = self._top(1), self._top(-1)
+        (pb, qb), (pa, qa) = (self.quote[1], self.quote[-1]) if ticker else (bids[0], asks[0])
         whole = self.source != "trades" and pb is not None and pa is not None
         out: Bin = dict.fromkeys(("mid", "spread", "microprice"))
         for m in range(1, LEVELS + 1):
-            b, a = (qb, qa) if ticker and m == 1 else (self.book.depth(1, m), self.book.depth(-1, m))
+            b, a = (qb, qa) if ticker and m == 1 else (sum(q for _, q in levels[:m]) for levels in (bids, asks))
             out[f"depth_imbalance_{m}"] = _imbalance(b, a) if whole else None
         for band in self.bands:
             out[f"depth_imbalance_{band}bps"] = None
