@@ -117,6 +117,9 @@ def test_book_is_that_of_the_naive_twin(tmp_path_factory: pytest.TempPathFactory
     ours = {ts: book for ts, _, book in books_after_messages(b.frame for b in batches)}
     assert list(ours.items()) == books_by_message(content, symbol="BTCUSDT", tick="0.1", lot="0.001")
     assert report.messages == len(rows) == sum(report.dropped.values()) + sum(report.rows.values())
+    for frame in (b.frame for b in batches):
+        first = frame.filter((pl.col("flags") & FIRST > 0) & (pl.col("ts_local") == pl.col("ts_local").shift()))
+        assert set(first["kind"]) <= {SNAPSHOT}, "rows of one local time are one message, a block's end does not cut it"
     seq = [s for b in batches for s in b.frame["seq"]]
     assert sorted(set(seq)) == list(range(len(set(seq))))
 
