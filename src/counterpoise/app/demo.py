@@ -23,7 +23,7 @@ def demo_config(*, seed: int = 1, duration: str = "10m") -> RunConfig:
         name="demo",
         seed=seed,
         data=DataConfig(instrument="sim:BTC-PERP", synthetic=market),
-        parent=ParentConfig(side="buy", qty="400", slice="10s", max_participation=0.15, cross_after=0.4, cross_bps=2.0),
+        parent=ParentConfig(side="buy", qty="400", slice="10s", max_participation=0.15, cross_after=0.1, cross_bps=2.0),
         venue=VenueConfig(response=Response(impact=TransientImpact(bps_per_million=0.7))),
         limits=Limits(max_order_notional=3_000_000.0, max_position=400.0),
     )

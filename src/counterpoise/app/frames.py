@@ -71,6 +71,7 @@ class DepthPicture:
 def run_frames(
     result: SessionResult, instrument: Instrument, contexts: Sequence[FillContext], picture: DepthPicture
 ) -> RunFrames:
+    """Tables of a session in prices and quantities, times as UTC."""
     price, qty = instrument.price_grid, instrument.qty_grid
     time = pl.Datetime("ns", "UTC")
     steps = result.steps.select(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,7 +16,7 @@ import numpy as np
 import polars as pl
 
 import counterpoise
-from counterpoise.adapters.journal_file import JournalFile
+from counterpoise.adapters.journal_file import JournalFile, read_journal
 from counterpoise.adapters.results import ResultStore, RunResult
 from counterpoise.app.config import RunConfig
 from counterpoise.app.data import WatchedFeed, open_feed
@@ -33,11 +34,11 @@ from counterpoise.market.event import merge_events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import Fill
 from counterpoise.market.quality import QualityReport, check_events
-from counterpoise.runtime.journal import LineJournal, Started
+from counterpoise.runtime.journal import Finished, JournalRecord, LineJournal, Started, decode
 from counterpoise.runtime.session import Session, SessionResult
 from counterpoise.sim.venue import FillContext, SimVenue
 
-__all__ = ["Run", "run", "run_config", "save"]
+__all__ = ["Run", "run", "run_config", "save", "set_aside"]
 
 _RECORDED: Final = ("numpy", "numba", "polars", "msgspec")  # libraries whose versions can change a number
 
@@ -86,7 +87,7 @@ def run_config(config: RunConfig, *, config_path: Path, out: Path, progress: Pro
     quality = check_events(merge_events(watched.seen[instrument.id]), instrument, stale_ns=stale_ns)
     cost = _cost(result, parent, venue.contexts())
     frames = run_frames(result, instrument, venue.contexts(), picture)
-    summary = _summary(config, instrument, parent, result, cost, frames, data_hash)
+    summary = _summary(config, parent, result, cost=cost, frames=frames, data_hash=data_hash)
     _write(out, config, summary, frames, quality)
     filled = instrument.qty_grid.decimal(parent.filled_lots)
     return Run(config, instrument, summary, cost, frames, quality, result.fills, filled, out)
@@ -138,7 +139,7 @@ def _session(
         for i in venue.instruments
     }
     path = out / "journal.log"
-    path.unlink(missing_ok=True)  # a new run: the journal is of this one alone
+    set_aside(path)
     with JournalFile(path, fsync="interval:256") as file:
         journal = LineJournal(file)
         journal.append(Started(config_hash=config_hash(config), seed=config.seed, version=counterpoise.__version__))
@@ -153,6 +154,23 @@ def _session(
             observe=picture,
         )
         return session.run(last + 1, progress=progress), parent
+
+
+def set_aside(journal: Path) -> Path | None:
+    """Make way for a new journal: one that never finished is kept under another name, which is returned."""
+    if not journal.exists():
+        return None
+    last: JournalRecord | None = None
+    for line in read_journal(journal):
+        last = decode(line)
+    if isinstance(last, Finished):
+        journal.unlink()
+        return None
+    kept = next(
+        path for n in range(1, sys.maxsize) if not (path := journal.with_name(f"{journal.stem}.interrupted-{n}.log")).exists()
+    )
+    journal.rename(kept)
+    return kept
 
 
 def _cost(result: SessionResult, parent: Parent, contexts: Sequence[FillContext]) -> Shortfall:
@@ -188,13 +206,7 @@ def _cost(result: SessionResult, parent: Parent, contexts: Sequence[FillContext]
 
 
 def _summary(
-    config: RunConfig,
-    instrument: Instrument,
-    parent: Parent,
-    result: SessionResult,
-    cost: Shortfall,
-    frames: RunFrames,
-    data_hash: str,
+    config: RunConfig, parent: Parent, result: SessionResult, *, cost: Shortfall, frames: RunFrames, data_hash: str
 ) -> dict[str, Any]:
     market_qty = float(frames.steps["market_qty"][-1])
     maker = frames.fills.filter(pl.col("maker"))["qty"].sum()
@@ -203,7 +215,7 @@ def _summary(
         "data_hash": data_hash,
         "version": counterpoise.__version__,
         "seed": config.seed,
-        "instrument": instrument.id,
+        "instrument": parent.instrument.id,
         "side": config.parent.side,
         "qty": config.parent.qty,
         "filled_qty": cost.filled_qty,
