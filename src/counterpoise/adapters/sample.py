@@ -17,6 +17,7 @@ from counterpoise.core.errors import InputError
 
 __all__ = ["sample_steps"]
 
+_PAIR: Final = re.compile(r'\["(\d+(?:\.\d*)?)","(\d+(?:\.\d*)?)"')
 _DECIMAL: Final = re.compile(r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
 _PLACES: Final = {  # price columns and quantity columns, by place
     "tardis:incremental_book_L2": ((6,), (7,)),
@@ -56,6 +57,9 @@ def sample_steps(path: Path, *, form: str = "", columns: TableMap | None = None,
     form = form or detect_format(path)
     if form in _FIXED:
         return _FIXED[form]
+    if form == "binance_capture":
+        pairs = {pair for line in first_lines(path) for pair in _PAIR.findall(line)}
+        return infer_step({price for price, _ in pairs}), infer_step({qty for _, qty in pairs})
     separator = columns.separator if columns else ","
     rows = list(csv.reader(first_lines(path), delimiter=separator))
     if form == "csv" and columns is not None and rows:

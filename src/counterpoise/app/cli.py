@@ -225,7 +225,7 @@ def check(
         if is_lake(source):
             reports = list(check_lake(Lake(source), instrument_id=instrument or None, stale_ns=stale_ns, progress=show))
         else:
-            reader = open_source(source, options=IngestOptions(venue=venue, symbol=symbol, max_bad=max_bad))
+            reader = open_source([source], options=IngestOptions(venue=venue, symbol=symbol, max_bad=max_bad))
             reports = list(check_recording(reader, stale_ns=stale_ns))
     if out is not None:
         write_frame(quality_frame(reports), out)

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from counterpoise.adapters.binance_capture import read_binance_capture
+from counterpoise.adapters.captures import read_capture
+from counterpoise.adapters.formats import Opening, detect_format, open_recording
 from counterpoise.adapters.lake import Lake
 from counterpoise.adapters.lake_ingest import source_hash
 from counterpoise.adapters.reader import Reader, ReadReport
+from counterpoise.adapters.sample import sample_steps
+from counterpoise.adapters.table_map import TableMap
+from counterpoise.core.config import load_config
+from counterpoise.core.errors import InputError
 from counterpoise.core.progress import Progress, silent
 from counterpoise.market.instrument import Instrument
+from counterpoise.market.listing import FINEST
 from counterpoise.market.symbol import parse_instrument
 
 __all__ = ["IngestOptions", "Ingested", "ingest", "open_source"]
+
+_READING: Final = 1  # raise it when the same file would give other rows
+_VENUES: Final = {"lean": "nyse", "lobster": "nyse"}
+_GRID_UNSEEN: Final = ("tardis:derivative_ticker", "tardis:options_chain", "binance_vision:klines", "parquet")
 
 
 class IngestOptions(NamedTuple):
@@ -76,24 +86,67 @@ class Ingested(NamedTuple):
         return said + [str(error) for error in self.report.errors]
 
 
-def open_source(path: Path, *, options: IngestOptions) -> Reader:
-    """Open one recording; its format is told by its name and first bytes unless the options say it."""
+def open_source(paths: Sequence[Path], *, options: IngestOptions) -> Reader:
+    """Open one recording: a file, or the socket and REST files of one raw capture.
+
+    The format is told by name and first bytes unless the options say it, contract terms by the venue and the symbol, and a grid
+    that is not known by the decimals of the file's first block.
+    """
+    path = paths[0]
+    form = options.file_format or detect_format(path)
+    venue = options.venue or _VENUES.get(form.partition(":")[0], "")
+    if not venue:
+        raise InputError(f"{path}: a recording of format {form} does not say its venue; give it with --venue")
+    if form == "capture":
+        return read_capture(paths, venue=venue, max_bad=options.max_bad)
+    columns = load_config(options.columns, TableMap) if options.columns else None
 
     def terms(symbol: str) -> Instrument:
-        return parse_instrument(f"{options.venue}:{options.symbol or symbol}", tick=options.tick, lot=options.lot)
+        return _terms(f"{venue}:{options.symbol or symbol}", path, form=form, columns=columns, options=options)
 
-    return read_binance_capture(path, venue=options.venue, instrument=terms, max_bad=options.max_bad)
+    many = form == "binance_capture" or form.startswith("tardis:")
+    instrument = terms if many else terms(_symbol_of(path, form))
+    opening = Opening(instrument=instrument, venue=venue, columns=columns, max_bad=options.max_bad)
+    return open_recording(path, opening, form=form)
+
+
+def _terms(name: str, path: Path, *, form: str, columns: TableMap | None, options: IngestOptions) -> Instrument:
+    """Contract terms with the grid of the options, of the table of known instruments, or of the file."""
+    known = parse_instrument(name, tick=options.tick, lot=options.lot)
+    if FINEST not in (known.tick, known.lot) or form in _GRID_UNSEEN:
+        return known
+    tick, lot = sample_steps(path, form=form, columns=columns, symbol=known.symbol)
+    return parse_instrument(
+        name, tick=tick if known.tick == FINEST else known.tick, lot=lot if known.lot == FINEST else known.lot
+    )
+
+
+def _symbol_of(path: Path, form: str) -> str:
+    """Symbol of a file that does not name it inside: archives carry it in their name, Lean in its folder's."""
+    if form.startswith("binance_vision:"):
+        return path.name.partition("-")[0]
+    if form == "lobster":
+        return path.name.partition("_")[0]
+    return path.resolve().parent.name.upper() if form.startswith("lean:") else ""
+
+
+def _recordings(paths: Sequence[Path], options: IngestOptions) -> list[tuple[Path, ...]]:
+    """Files that are read together: all raw socket and REST files are one capture, every other file is one recording."""
+    forms = [options.file_format or detect_format(path) for path in paths]
+    capture = tuple(path for path, form in zip(paths, forms, strict=True) if form == "capture")
+    others = [(path,) for path, form in zip(paths, forms, strict=True) if form != "capture"]
+    return ([capture] if capture else []) + others
 
 
 def ingest(paths: Sequence[Path], *, lake: Lake, options: IngestOptions, progress: Progress = silent) -> list[Ingested]:
     """Read recordings into a lake, each whole or not at all; a source the lake has is not read again."""
     done: list[Ingested] = []
     reading = "|".join(str(value) for value in options._replace(replace=False, columns=None))
-    for number, path in enumerate(paths):
-        files = [path] if options.columns is None else [path, options.columns]
-        reader = open_source(path, options=options)
-        source = source_hash(files, f"1|{reading}")
+    for files in _recordings(paths, options):
+        extra = [options.columns] if options.columns else []
+        reader = open_source(files, options=options)
+        source = source_hash([*files, *extra], f"{_READING}|{reading}")
         result = lake.ingest(source, reader, replace=options.replace)
-        done.append(Ingested(path, source, None if result.already_there else reader.report, result.rows))
-        progress(number + 1, path.name)
+        done.append(Ingested(files[0], source, None if result.already_there else reader.report, result.rows))
+        progress(len(done), files[0].name)
     return done
