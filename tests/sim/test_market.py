@@ -152,6 +152,7 @@ def test_span_is_kept(short: dict[str, Events]) -> None:
     first, last = SyntheticFeed(SHORT).span_ns
     assert first == min(e.ts_local[0] for e in short.values())
     assert last >= max(e.ts_local[-1] for e in short.values())
+    assert all(e.ts_venue[-1] < SHORT.start_ns + SHORT.duration_ns for e in short.values())
 
 
 def test_messages_are_well_formed(stream: Events) -> None:

@@ -4,6 +4,10 @@ Each instrument has an efficient log price, a correlated Brownian motion; market
 orders and cancels, at rates by distance from the opposite best and proportional to what rests. The flow leans to the side of
 the efficient price, so the price follows the flow. What it shows is not evidence about a real market: see `docs/theory/sim.md`.
 
+Known to differ from a recording (`benchmarks/stylised_facts.py` prints both): every event is a depth message of its own where a
+venue gathers them for tens of milliseconds; volatility does not cluster, so 1 s returns have thin tails; there is about twice the
+depth behind the best; nobody lives longer than one order, so there is no intention to detect but the lean of the flow.
+
 References
 ----------
 Cont, Stoikov and Talreja (2010), doi:10.1287/opre.1090.0780, section 2: rates by distance, cancels proportional to the queue.
