@@ -137,7 +137,10 @@ class _BinanceCapture:
                 if stream.marks:
                     yield self._marks(stream)
         for stream in self._streams.values():
-            self._report.drop("depth before any usable snapshot", stream.sync.waiting)
+            self._report.drop("depth before any usable snapshot", stream.sync.waiting + stream.sync.overflowed)
+            self._report.drop(
+                "depth or snapshot older than the book, or repeated", stream.sync.dropped - stream.sync.overflowed
+            )
         self._report.drop("snapshot of an unknown symbol", len(self._orphans))
 
     def _read(self, block: Block) -> None:
@@ -234,8 +237,6 @@ class _BinanceCapture:
                 self._seq += 1
                 self._report.gaps += 1
                 stream.columns.add((ts_local, ts_venue, self._seq, number, GAP, line))
-            elif verdict is Verdict.DROP:
-                self._report.drop("depth older than the snapshot, or repeated")
 
     def _open(self, symbol: str, line: int) -> _Stream:
         if not symbol:

@@ -75,8 +75,8 @@ def parse_pairs(
 ) -> tuple[int, int, int]:
     """Every ``[price, size, ...]`` of consecutive segments ``[[...], ...]`` of one text.
 
-    `ends` are the ends of the segments; `pairs` takes segment, ticks and lots of each pair, as far as it has rows. Numbers may be
-    quoted. Returns (pairs found, status, byte where a number that is at fault begins).
+    `ends` are the ends of the segments; `pairs` takes segment, ticks and lots of each pair, as far as it has rows. Numbers may
+    be quoted. Returns (pairs found, status, byte where a number that is at fault begins).
     """
     segment_of, ticks, lots = pairs
     count, i = 0, 0
@@ -97,7 +97,10 @@ def parse_pairs(
                 nested -= 1
             elif c == _COMMA:
                 item += nested == 2
-            elif c != _QUOTE and c != _SPACE:
+            elif c == _QUOTE:
+                if nested < 2:  # text where a list should be
+                    return count, BAD_TEXT, i
+            elif c != _SPACE:
                 begin = i
                 while i < ends[segment] and text[i] != _QUOTE and text[i] != _COMMA and text[i] != _CLOSE and text[i] != _SPACE:
                     i += 1
