@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -11,6 +11,8 @@ from counterpoise.core.arrays import Float1D
 from counterpoise.core.errors import InputError
 
 __all__ = ["Executions", "Shortfall", "shortfall"]
+
+_ROUNDING: Final = 1e-9
 
 
 class Executions(NamedTuple):
@@ -89,20 +91,31 @@ def shortfall(
     Raises
     ------
     InputError
-        If a price or the quantity is not positive and finite, or more was filled than wanted.
+        If a price or the quantity is not positive and finite, the side is not ±1, the columns are of unequal length or not
+        finite, or more was filled than wanted.
+
+    Notes
+    -----
+    What is left unfilled by less than 1e-9 of the parent is the rounding of sums, and counts as nothing.
 
     References
     ----------
     Perold (1988), Journal of Portfolio Management 14(3); Kissell (2006) for the split of delay and opportunity.
     """
     prices = (decision_price, arrival_price, close_price)
-    if not all(np.isfinite(prices)) or min(prices) <= 0 or not qty > 0:
-        raise InputError(f"shortfall needs positive prices and quantity, found {prices} and {qty}")
-    filled = float(executions.qty.sum())
-    if filled > qty * (1 + 1e-12):
-        raise InputError(f"{filled} was filled of a parent of {qty}; reconcile with the venue")
+    if not all(0 < x < np.inf for x in (*prices, qty)) or side not in (1, -1):
+        raise InputError(
+            f"shortfall needs side +1 or -1, positive finite prices and quantity, found {side}, {prices} and {qty}"
+        )
     e = executions
-    unfilled = max(0.0, qty - filled)
+    if len({len(column) for column in e}) > 1 or not all(np.isfinite(column).all() for column in e):
+        raise InputError("executions need five columns of one length, all finite; leave out fills that have no mid")
+    filled = float(e.qty.sum())
+    if abs(filled - qty) <= _ROUNDING * qty:
+        filled = qty
+    if filled > qty:
+        raise InputError(f"{filled} was filled of a parent of {qty}; reconcile with the venue")
+    unfilled = qty - filled
     parts = {
         "delay": side * filled * (arrival_price - decision_price),
         "spread": side * float((e.qty * (e.price - e.mid)).sum()),
@@ -111,6 +124,7 @@ def shortfall(
         "opportunity": side * unfilled * (close_price - decision_price),
         "fees": float(e.fee.sum()),
     }
+    parts = {name: cost + 0.0 for name, cost in parts.items()}  # no -0.0 in a report
     total = sum(parts.values())
     notional = qty * decision_price
     return Shortfall(

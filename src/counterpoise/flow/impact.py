@@ -57,7 +57,7 @@ class TransientImpact(Config, frozen=True, kw_only=True):
             raise InputError(
                 f"impact needs a half-life, and a weight for each or none: found {len(self.half_lives)} and {len(self.weights)}"
             )
-        if any(w <= 0 for w in self.weights) or (self.weights and abs(sum(self.weights) - 1) > 1e-9):
+        if self.weights and not (all(w > 0 for w in self.weights) and abs(sum(self.weights) - 1) <= 1e-9):
             raise InputError(f"impact weights must be positive and sum to 1, found {self.weights}")
         for text in self.half_lives:
             parse_duration(text)
@@ -86,13 +86,15 @@ class TransientImpact(Config, frozen=True, kw_only=True):
     def cost_bps(self, trade_ns: Int1D, signed_millions: Float1D) -> float:
         """Expected cost of a schedule from its own earlier trades [bps of its value]; spread and depth are extra.
 
-        Each trade pays the displacement its predecessors left, and half of its own.
+        Each trade pays the displacement its predecessors left, and half of its own and of those at the same instant: together
+        ``½ Σᵢⱼ qᵢ qⱼ G(|tᵢ − tⱼ|)``, which no schedule makes negative. O(n²).
         """
         total = float(np.abs(signed_millions).sum())
         if total == 0:
             return 0.0
-        before = self.displacement_bps(trade_ns, trade_ns, signed_millions) + self.bps_per_million * signed_millions / 2
-        return float(before @ signed_millions) / total
+        lag = np.abs(trade_ns[:, None] - trade_ns[None, :])
+        both = signed_millions @ self.kernel(lag.ravel()).reshape(lag.shape) @ signed_millions
+        return float(self.bps_per_million * both / 2) / total
 
     def ticks_per_lot(self, *, notional_per_lot: float, price_ticks: float) -> float:
         """Immediate displacement in ticks of one lot worth `notional_per_lot` [quote] at a price."""

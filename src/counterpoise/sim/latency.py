@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +25,7 @@ class Latency(Protocol):
     def ack_delay(self, rng: np.random.Generator) -> int: ...
 
 
+@cache  # asked for at every message
 def _whole(text: str, *, what: str) -> int:
     """Duration in ns; ``"0"`` is none."""
     try:
