@@ -1,1 +1,58 @@
-"""."""
+"""What the venue said: instruments, events, books, bars, and how far they can be trusted."""
+
+from counterpoise.market.bars import BarStream, imbalance_bars, notional_bars, time_bars, trade_bars, volume_bars
+from counterpoise.market.book import Book, Levels
+from counterpoise.market.event import Events, Feed, merge_events
+from counterpoise.market.instrument import Instrument, InstrumentKind
+from counterpoise.market.order import (
+    Approved,
+    Fill,
+    Order,
+    OrderState,
+    OrderType,
+    OrderUpdate,
+    Refused,
+    RejectReason,
+    TimeInForce,
+)
+from counterpoise.market.quality import BookState, QualityReport, check_events
+from counterpoise.market.sequence import Synchroniser, Update, Verdict, sequence_rule
+from counterpoise.market.symbol import format_instrument, parse_instrument
+from counterpoise.market.venue import TopOfBook, Venue, VenueEvent
+
+__all__ = [
+    "Approved",
+    "BarStream",
+    "Book",
+    "BookState",
+    "Events",
+    "Feed",
+    "Fill",
+    "Instrument",
+    "InstrumentKind",
+    "Levels",
+    "Order",
+    "OrderState",
+    "OrderType",
+    "OrderUpdate",
+    "QualityReport",
+    "Refused",
+    "RejectReason",
+    "Synchroniser",
+    "TimeInForce",
+    "TopOfBook",
+    "Update",
+    "Venue",
+    "VenueEvent",
+    "Verdict",
+    "check_events",
+    "format_instrument",
+    "imbalance_bars",
+    "merge_events",
+    "notional_bars",
+    "parse_instrument",
+    "sequence_rule",
+    "time_bars",
+    "trade_bars",
+    "volume_bars",
+]
