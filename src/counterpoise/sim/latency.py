@@ -11,7 +11,7 @@ from counterpoise.core.config import Config
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import parse_duration
 
-__all__ = ["ConstantLatency", "Latency", "LognormalLatency"]
+__all__ = ["ConstantLatency", "Latency", "LognormalLatency", "SampledLatency"]
 
 
 class Latency(Protocol):
@@ -93,3 +93,36 @@ class LognormalLatency(Config, frozen=True, kw_only=True):
 
     def ack_delay(self, rng: np.random.Generator) -> int:
         return round(_whole(self.ack, what="latency ack") * float(rng.lognormal(0, self.sigma)))
+
+
+class SampledLatency(Config, frozen=True, kw_only=True):
+    """Delays that were measured, drawn again with equal chance. Draws are independent; bursts of delay are not modelled.
+
+    Parameters
+    ----------
+    order_ns, ack_ns : tuple of int
+        Measured delays [ns], at least one each, none negative: two clocks that disagree have to be set right first.
+    feed : str
+        As in `ConstantLatency`; constant, being in the recording.
+    """
+
+    order_ns: tuple[int, ...]
+    ack_ns: tuple[int, ...]
+    feed: str = "20ms"
+
+    def __post_init__(self) -> None:
+        _whole(self.feed, what="latency feed")
+        for what, sample in (("order_ns", self.order_ns), ("ack_ns", self.ack_ns)):
+            if not sample or min(sample) < 0:
+                found = f"{min(sample)} ns" if sample else "none"
+                raise InputError(f"latency {what}: found {found}; expected measured delays ≥ 0, at least one")
+
+    @property
+    def feed_ns(self) -> int:
+        return _whole(self.feed, what="latency feed")
+
+    def order_delay(self, rng: np.random.Generator) -> int:
+        return self.order_ns[int(rng.integers(len(self.order_ns)))]
+
+    def ack_delay(self, rng: np.random.Generator) -> int:
+        return self.ack_ns[int(rng.integers(len(self.ack_ns)))]

@@ -5,8 +5,8 @@ orders and cancels, at rates by distance from the opposite best and proportional
 the efficient price, so the price follows the flow. What it shows is not evidence about a real market: see `docs/theory/sim.md`.
 
 Known to differ from a recording (`benchmarks/stylised_facts.py` prints both): every event is a depth message of its own where a
-venue gathers them for tens of milliseconds; volatility does not cluster, so 1 s returns have thin tails; there is about twice the
-depth behind the best; nobody lives longer than one order, so there is no intention to detect but the lean of the flow.
+venue gathers them for tens of milliseconds; volatility does not cluster, so 1 s returns have thin tails; there is about twice
+the depth behind the best; nobody lives longer than one order, so there is no intention to detect but the lean of the flow.
 
 References
 ----------
