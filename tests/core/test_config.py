@@ -8,7 +8,8 @@ from typing import Annotated
 import msgspec
 import pytest
 
-from counterpoise.core.config import Config, config_hash, load_config, parse_config
+from counterpoise.adapters.config_file import load_config
+from counterpoise.core.config import Config, config_hash, parse_config
 from counterpoise.core.errors import ConfigError, UnknownName
 
 

@@ -67,8 +67,14 @@ def _version(shown: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    log: Annotated[str, typer.Option("--log", envvar="COUNTERPOISE_LOG", help="debug, info, warning or error.")] = "warning",
 ) -> None:
-    pass
+    from counterpoise.core.errors import UnknownName
+    from counterpoise.core.log import LEVELS, configure_log
+
+    if log not in LEVELS:
+        raise UnknownName("log level", log, LEVELS)
+    configure_log(log)
 
 
 @contextmanager

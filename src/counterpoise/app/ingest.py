@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from counterpoise.adapters.captures import read_capture
+from counterpoise.adapters.config_file import load_config
 from counterpoise.adapters.formats import Opening, detect_format, open_recording
 from counterpoise.adapters.lake import Lake
 from counterpoise.adapters.lake_ingest import source_hash
 from counterpoise.adapters.reader import Reader, ReadReport
 from counterpoise.adapters.sample import sample_steps
 from counterpoise.adapters.table_map import TableMap
-from counterpoise.core.config import load_config
 from counterpoise.core.errors import InputError
 from counterpoise.core.progress import Progress, silent
 from counterpoise.market.instrument import Instrument

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 import counterpoise
+from counterpoise.adapters.config_file import load_config
 from counterpoise.adapters.journal_file import JournalFile, read_journal
 from counterpoise.adapters.results import ResultStore, RunResult
 from counterpoise.app.config import RunConfig
@@ -25,8 +26,9 @@ from counterpoise.app.frames import DepthPicture, RunFrames, run_frames
 from counterpoise.balance.parent import Parent
 from counterpoise.balance.tca import Executions, Shortfall, shortfall
 from counterpoise.core.clock import SimClock
-from counterpoise.core.config import config_hash, load_config
+from counterpoise.core.config import config_hash
 from counterpoise.core.errors import ConfigError, DataError
+from counterpoise.core.log import get_log
 from counterpoise.core.progress import Progress, silent
 from counterpoise.core.units import format_duration, parse_duration
 from counterpoise.flow.measures import Measures
@@ -139,7 +141,9 @@ def _session(
         for i in venue.instruments
     }
     path = out / "journal.log"
-    set_aside(path)
+    kept = set_aside(path)
+    if kept is not None:
+        get_log(run=config.name).warning("an earlier run never finished; its journal is kept", journal=str(kept))
     with JournalFile(path, fsync="interval:256") as file:
         journal = LineJournal(file)
         journal.append(Started(config_hash=config_hash(config), seed=config.seed, version=counterpoise.__version__))

@@ -1,7 +1,7 @@
 """Words every stage uses: errors, units, clocks, configuration."""
 
 from counterpoise.core.clock import Clock, SimClock, WallClock
-from counterpoise.core.config import Config, config_hash, load_config, parse_config
+from counterpoise.core.config import Config, config_hash, parse_config
 from counterpoise.core.errors import (
     ConfigError,
     CorruptRecord,
@@ -39,7 +39,6 @@ __all__ = [
     "config_hash",
     "format_duration",
     "format_time",
-    "load_config",
     "parse_config",
     "parse_duration",
     "parse_time",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from counterpoise.core.errors import ConfigError, UnknownName
 
-__all__ = ["Config", "config_hash", "load_config", "parse_config"]
+__all__ = ["Config", "config_hash", "parse_config"]
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,27 +21,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 ConfigT = TypeVar("ConfigT", bound=Config)
 
 
-def load_config(path: Path, into: type[ConfigT]) -> ConfigT:
-    """Read a TOML file into a config struct.
+def parse_config(text: str, into: type[ConfigT], *, source: str = "<text>") -> ConfigT:
+    """TOML text as a config struct; `source` names it in messages.
 
     Raises
     ------
     ConfigError
-        If the file is missing, is not TOML, or a value has the wrong type or range.
+        If it is not TOML, or a value has the wrong type or range.
     UnknownName
         If a key is not known; the nearest known key is suggested.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}; give the path of a TOML file") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    return parse_config(text, into, source=str(path))
-
-
-def parse_config(text: str, into: type[ConfigT], *, source: str = "<text>") -> ConfigT:
-    """Like `load_config`, from text."""
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
-__all__ = ["configure_log", "get_log"]
+__all__ = ["LEVELS", "configure_log", "get_log"]
+
+LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 def configure_log(level: str = "info") -> None:
@@ -33,5 +35,7 @@ def configure_log(level: str = "info") -> None:
 
 
 def get_log(**fields: Any) -> Any:
-    """A logger that carries the given fields."""
+    """A logger that carries the given fields; of a program that configured nothing, warnings go to stderr."""
+    if not structlog.is_configured():
+        configure_log("warning")
     return structlog.get_logger(**fields)
