@@ -142,7 +142,7 @@ def twin(events: Events, instrument: Instrument, rows: int) -> None:
     slow = timed(lambda: naive_measures(few, instrument, every_ns=SECOND_NS, bands_bps=("1", "5", "10", "25")))
     fast = min(timed(ours(few, instrument)["measure, all measures per 1 s, depth"]) for _ in range(3))
     print(
-        f"\nslow twin on {rows:,} rows: {slow / rows * 1e9:,.0f} ns/row; ours there {fast / rows * 1e9:.0f}; {slow / fast:,.0f} x"
+        f"\nfirst {rows:,} rows: slow twin {slow / rows * 1e9:,.0f} ns/row, ours {fast / rows * 1e9:.0f}; {slow / fast:,.0f} x"
     )
 
 

@@ -2,9 +2,9 @@
 
     python hftbacktest_replay.py EVENTS.npz TICK LOT
 
-For each line on stdin, ``DEPTH STEP_NS`` (depth ``hashmap`` or ``roivec``; STEP_NS 0 goes to the end in one call), the data are
-replayed once and a line of JSON is printed: seconds of the loop alone, best prices at the end. Data are in memory and everything
-is compiled before the first clock starts.
+For each line on stdin, ``DEPTH STEP_NS`` (depth ``hashmap`` or ``roivec``; STEP_NS 0 goes to the end in one call), the data
+are replayed once and a line of JSON is printed: seconds of the loop alone, best prices at the end. Data are in memory and
+everything is compiled before the first clock starts.
 """
 
 from __future__ import annotations
