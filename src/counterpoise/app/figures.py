@@ -26,7 +26,9 @@ def price_figure(flow: pl.DataFrame, steps: pl.DataFrame, fills: pl.DataFrame, c
     shown = _every(steps.select("ts", mid=(pl.col("bid") + pl.col("ask")) / 2), "ts", 1500)
     figure.add_scatter(x=_time(flow["ts"]), y=flow["mid"], name="mid recorded", line={"color": INK, "width": 1, "dash": "dot"})
     figure.add_scatter(x=_time(shown["ts"]), y=shown["mid"], name="mid with our impact", line={"color": INK, "width": 1.6})
-    looks = ((True, "in the queue (maker)", "circle-open", BLUE), (False, "crossed (taker)", "triangle-down", ORANGE))
+    bought = bool((fills["side"] > 0).any())
+    arrow = "triangle-up" if bought else "triangle-down"
+    looks = ((True, "in the queue (maker)", "circle-open", BLUE), (False, "crossed (taker)", arrow, ORANGE))
     for maker, name, symbol, colour in looks:
         part = _by_order(fills.filter(pl.col("maker") == maker))
         figure.add_scatter(
@@ -34,7 +36,7 @@ def price_figure(flow: pl.DataFrame, steps: pl.DataFrame, fills: pl.DataFrame, c
             y=part["price"],
             name=name,
             mode="markers",
-            marker={"symbol": symbol, "color": colour, "size": _sizes(part["qty"])},
+            marker={"symbol": symbol, "color": colour, "size": _sizes(part["qty"]), "line": {"width": 1, "color": colour}},
             customdata=part["qty"],
             hovertemplate="%{x}<br>%{y} for %{customdata:.4g}<extra></extra>",
         )
