@@ -222,3 +222,18 @@ def catches_all(node: ast.ExceptHandler) -> bool:
 def raises_again(node: ast.ExceptHandler) -> bool:
     """Tidying up before the error goes on is no swallowing."""
     return isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None
+
+
+DISK = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "write_parquet", "write_csv"}
+DISK |= {"read_parquet", "scan_parquet", "read_csv", "urlopen", "connect"}
+MAY_TOUCH_DISK = {"core/jit.py"}  # reads its own sources to name the kernel cache
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_only_adapters_and_app_touch_disk_and_network(path: Path) -> None:
+    stage = path.relative_to(PACKAGE).parts[0]
+    if stage in ("adapters", "app") or relative(path) in MAY_TOUCH_DISK:
+        return
+    calls = [node.func for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
+    names = {f.attr if isinstance(f, ast.Attribute) else f.id for f in calls if isinstance(f, ast.Attribute | ast.Name)}
+    assert not names & DISK, f"move it to adapters: {sorted(names & DISK)}"
