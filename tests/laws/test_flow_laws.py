@@ -1,0 +1,216 @@
+"""Laws of every public measure of `counterpoise.flow`: found by walking the package, so that later ones fall under them too.
+
+A measure is a public function whose first parameter is `Events` and which gives a frame with ``ts``, the end of each bin; or a
+public class with `step` and `finish` that gives such frames piece by piece.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import random
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from counterpoise import flow
+from counterpoise.core.units import SECOND_NS
+from counterpoise.market.event import Events
+from counterpoise.market.symbol import parse_instrument
+from reference.random_stream import RandomStream
+
+PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
+ARGUMENTS: Final[dict[str, Any]] = {"instrument": PERP, "every_ns": SECOND_NS}  # values of parameters without a default
+CENTRE: Final = 600_000
+SEEDS: Final = (1, 2, 3, 4)
+
+# How a column behaves, by its name. "odd" changes its sign in a mirror; "lots" grows with sizes.
+BEHAVIOUR: Final = {
+    r"ofi(_\d+)?|trade_imbalance|cvd": {"odd", "lots"},
+    r"depth_imbalance_\d+|mid_change": {"odd"},
+    r"depth_imbalance_[\d.]+bps": {"own price"},  # what is near depends on the price itself
+    r"(buy|sell)_qty": {"lots", "swaps"},
+    r"mid|microprice": {"price"},
+    r"ts|spread|trades|quality": {"even"},
+}
+Measure = Callable[[Events], pl.DataFrame]
+
+
+def behaviour(column: str) -> set[str]:
+    for pattern, words in BEHAVIOUR.items():
+        if re.fullmatch(pattern, column):
+            return words
+    raise AssertionError(f"a new column {column!r}: say in BEHAVIOUR what a mirror and larger sizes do to it")
+
+
+def public_members() -> dict[str, Any]:
+    """Public names defined in the modules of the stage."""
+    found: dict[str, Any] = {}
+    for info in pkgutil.iter_modules(flow.__path__, f"{flow.__name__}."):
+        module = importlib.import_module(info.name)
+        for name in getattr(module, "__all__", ()):
+            member = getattr(module, name)
+            if getattr(member, "__module__", None) == module.__name__:
+                found[name] = member
+    return found
+
+
+def arguments_of(member: Any, *, skip: int) -> dict[str, Any]:
+    """What its parameters without default get, past the first `skip`."""
+    parameters = list(inspect.signature(member).parameters.values())[skip:]
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    unknown = [name for name in needed if name not in ARGUMENTS]
+    assert not unknown, f"give {unknown} of {member.__name__} a value in ARGUMENTS, so that the laws can call it"
+    return {name: ARGUMENTS[name] for name in needed}
+
+
+def measures() -> dict[str, Measure]:
+    """Every function Events → frame of the stage; where it takes `quotes`, once for each source."""
+    out: dict[str, Measure] = {}
+    for name, member in public_members().items():
+        if not inspect.isfunction(member):
+            continue
+        signature = inspect.signature(member)
+        first = next(iter(signature.parameters.values()), None)
+        if first is None or first.annotation != "Events" or signature.return_annotation != "pl.DataFrame":
+            continue
+        call = partial(member, **arguments_of(member, skip=1))
+        if "quotes" in signature.parameters:
+            out |= {f"{name}-{quotes}": partial(call, quotes=quotes) for quotes in ("depth", "ticker", "trades")}
+        else:
+            out[name] = call
+    return out
+
+
+def streams() -> dict[str, Callable[[], Any]]:
+    """Every class of the stage that takes events piece by piece."""
+    return {
+        name: partial(member, **arguments_of(member, skip=0))
+        for name, member in public_members().items()
+        if inspect.isclass(member) and hasattr(member, "step") and hasattr(member, "finish")
+    }
+
+
+MEASURES, STREAMS = measures(), streams()
+each_measure = pytest.mark.parametrize("name", sorted(MEASURES))
+
+
+def stream(seed: int) -> Events:
+    return RandomStream(seed, centre=CENTRE, far=50_000).events(250)
+
+
+def test_the_walk_finds_the_measures() -> None:
+    """Without this, laws over nothing would hold."""
+    assert {"measure-depth", "measure-ticker", "measure-trades"} <= set(MEASURES)
+    assert "Measures" in STREAMS
+
+
+@each_measure
+def test_frames_hold_something(name: str) -> None:
+    frame = pl.concat([MEASURES[name](stream(seed)) for seed in SEEDS])
+    assert frame["ts"].len() > 100
+    assert any(frame[column].n_unique() > 10 for column in frame.columns if column != "ts")
+
+
+@each_measure
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_look_ahead(name: str, seed: int) -> None:
+    """Whatever happens from a moment on, every bin that ended by then is bit-equal; also when only the last event changes."""
+    events = stream(seed)
+    whole = MEASURES[name](events)
+    draw = np.random.default_rng(seed)
+    for row in [events.rows - 1, *draw.integers(1, events.rows, 6).tolist()]:
+        now = int(events.ts_local[row])
+        start = events.until(now) if row < events.rows - 1 else row
+        price, lots = events.price_ticks.copy(), events.qty_lots.copy()
+        price[start:] += draw.integers(-50, 50, events.rows - start)
+        lots[start:] = draw.integers(0, 10**6, events.rows - start)
+        changed = MEASURES[name](events._replace(price_ticks=price, qty_lots=lots))
+        short = MEASURES[name](events.cut(0, start + 1))
+        known = pl.col("ts").dt.epoch("ns") <= now
+        assert_frame_equal(changed.filter(known), whole.filter(known), check_exact=True)
+        assert_frame_equal(short.filter(known), whole.filter(known), check_exact=True)
+
+
+@each_measure
+def test_a_change_is_seen(name: str) -> None:
+    """The law above would hold for a constant too."""
+    events = stream(1)
+    doubled = MEASURES[name](events._replace(qty_lots=events.qty_lots * 2, price_ticks=events.price_ticks + 1))
+    assert not doubled.equals(MEASURES[name](events))
+
+
+@each_measure
+def test_inputs_are_untouched(name: str) -> None:
+    events = stream(2)
+    before = [column.copy() for column in events]
+    MEASURES[name](events)
+    assert all(np.array_equal(now, then) and now.dtype == then.dtype for now, then in zip(events, before, strict=True))
+
+
+@each_measure
+def test_same_bytes_twice(name: str) -> None:
+    first, second = (MEASURES[name](stream(3)).write_ipc(None, compat_level=pl.CompatLevel.oldest()) for _ in range(2))
+    assert first.getvalue() == second.getvalue()
+
+
+@each_measure
+@pytest.mark.parametrize("factor", [2, 64])
+def test_scale(name: str, factor: int) -> None:
+    """Sizes times a power of two: flows times it, to the last bit; prices, shares and counts as they were."""
+    for seed in SEEDS:
+        events = stream(seed)
+        base = MEASURES[name](events)
+        scaled = MEASURES[name](events._replace(qty_lots=events.qty_lots * factor))
+        expected = base.with_columns(pl.col(c) * factor for c in base.columns if "lots" in behaviour(c))
+        assert_frame_equal(scaled, expected, check_exact=True)
+
+
+@each_measure
+def test_mirror(name: str) -> None:
+    """Sides exchanged and prices turned about a constant: flows and imbalances change their sign, nothing else changes."""
+    for seed in SEEDS:
+        events = stream(seed)
+        flipped = events._replace(side=-events.side, price_ticks=2 * CENTRE - events.price_ticks)
+        base, mirrored = MEASURES[name](events), MEASURES[name](flipped)
+        turned = PERP.price(2 * CENTRE)
+        for column in base.columns:
+            words = behaviour(column)
+            theirs = base[column]
+            if "swaps" in words:
+                theirs = base[column.replace("buy", "?").replace("sell", "buy").replace("?", "sell")].alias(column)
+            if "odd" in words:
+                theirs = (0 - theirs).alias(column)
+            if "price" in words:
+                theirs = (turned - theirs).alias(column)
+            if "own price" not in words:
+                rounded = words & {"price", "odd"} and column.startswith(
+                    "m"
+                )  # mid, mid_change, microprice: not on a binary grid
+                if rounded:
+                    assert_frame_equal(mirrored.select(column), theirs.to_frame(), rel_tol=0, abs_tol=1e-9)
+                else:
+                    assert_frame_equal(mirrored.select(column), theirs.to_frame(), check_exact=True)
+
+
+@pytest.mark.parametrize("name", sorted(STREAMS))
+@pytest.mark.parametrize("seed", SEEDS)
+def test_batch_equals_stream(name: str, seed: int) -> None:
+    """In one piece, in pieces, and one row at a time."""
+    events, draw = stream(seed), random.Random(seed)
+    cuts = sorted(draw.sample(range(1, events.rows), 20))
+    whole, *others = (in_pieces(STREAMS[name](), events, at) for at in ([], cuts, range(1, events.rows)))
+    for other in others:
+        assert_frame_equal(other, whole, check_exact=True)
+
+
+def in_pieces(made: Any, events: Events, at: Any) -> pl.DataFrame:
+    pieces = [events.cut(i, j) for i, j in zip([0, *at], [*at, events.rows], strict=True)]
+    return pl.concat([*(made.step(piece) for piece in pieces), made.finish()])
