@@ -14,7 +14,7 @@ import numpy as np
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, Int8_1D, UInt8_1D
 from counterpoise.core.jit import borrow, kernel
 from counterpoise.market.kernels.book import STATE, STATUS_SIZE, apply_row, settle
-from counterpoise.market.kernels.codes import CROSSED, DELTA, GAP, GAPPED, LAST, QUOTE, STALE, SYNCED, TRADE
+from counterpoise.market.kernels.codes import CROSSED, DELTA, FIRST, GAP, GAPPED, LAST, QUOTE, STALE, SYNCED, TRADE
 from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, depth_between, fill_top, room, set_level
 
 __all__ = [
@@ -121,12 +121,29 @@ def _heard(state: Int1D, ts: int, quality: int, stale_ns: int) -> None:
 
 
 @kernel
-def _book_row(book: Int1D, state: Int1D, kind: int, side: int, flags: int, price_ticks: int, lots: int) -> None:
+def _size_changed(state: Int1D, side: int, key: int, lots: int) -> bool:
+    """A message that gives one level another size, no more: if the level is of the top, only its queue has changed."""
+    top_key, top_lots = TOP_KEY + side * LEVELS, TOP_LOTS + side * LEVELS
+    level = 0
+    while level < LEVELS and state[top_key + level] > key:
+        level += 1
+    if level == LEVELS or state[top_key + level] != key:
+        return False
+    state[SUMS + OFI + level] += state[VALID] * (1 - 2 * side) * (lots - state[top_lots + level])
+    state[top_lots + level] = lots
+    return True
+
+
+@kernel
+def _book_row(book: Int1D, state: Int1D, kind: int, side: int, flags: int, price_ticks: int, lots: int, source: int) -> None:
     if kind == DELTA and state[STATUS + STATE] != GAPPED:
         index = (1 - side) >> 1
         key = side * price_ticks
         set_level(book, index, key, lots)
-        state[DIRTY + index] |= key >= state[TOP_KEY + index * LEVELS + LEVELS - 1]
+        top = key >= state[TOP_KEY + index * LEVELS + LEVELS - 1]
+        if flags == FIRST | LAST and source == DEPTH and lots > 0 and top and _size_changed(state, index, key, lots):
+            return
+        state[DIRTY + index] |= top
         return
     if state[STATUS + STATE] == GAPPED or kind == GAP:
         state[VALID] = 0
@@ -264,7 +281,7 @@ def measure_rows(
         if what <= GAP:
             if not room(book, (1 - sign) >> 1):
                 break
-            _book_row(book, state, what, sign, flag, price_ticks[i], qty_lots[i])
+            _book_row(book, state, what, sign, flag, price_ticks[i], qty_lots[i], source)
             if flag & LAST:
                 _book_message(book, state, ts, source, stale_ns)
         elif what == TRADE:
