@@ -154,7 +154,11 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A change of an order's state as the venue reports it; `left_lots` is what still rests."""
+    """A change of an order's state as the venue reports it.
+
+    `left_lots` is what still rests, for a CANCELLED order what it left undone. A WORKING one with a `reason` says that an
+    amendment was refused; REJECTED for DUPLICATE_ID or UNKNOWN_ORDER is the answer to a request, not the end of an order.
+    """
 
     ts_ns: int
     client_id: str

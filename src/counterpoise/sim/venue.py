@@ -1,18 +1,22 @@
 """SimVenue: the Venue port over a replayed or synthetic feed, with latency, fees, a queue, and a book that moves when we trade.
 
 Time runs on the feed's ts_local axis. An order sent at t reaches the book that we would see at t + order + feed latency, and we
-hear of what became of it no earlier than that.
+hear of what became of it no earlier than that. Requests travel over one ordered connection, so none overtakes another; what is
+said of one order is heard in the order it was said.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, Literal, NamedTuple
+from math import isnan
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
+from msgspec import structs
 
 from counterpoise.core.arrays import Int1D
 from counterpoise.core.errors import InputError, UnknownName
@@ -39,7 +43,7 @@ __all__ = ["FillContext", "SimVenue"]
 
 
 class FillContext(NamedTuple):
-    """What a fill cost by whose doing: known to a simulation only."""
+    """What a fill cost by whose doing: known to a simulation only. While a side is empty a mid is the price of the fill."""
 
     ts_ns: int
     client_id: str
@@ -47,12 +51,14 @@ class FillContext(NamedTuple):
     recorded_mid_ticks: float  # of the recording, which knows nothing of us
 
 
+_What: TypeAlias = Literal["submit", "submit again", "amend", "cancel"]
+
+
 class _Request(NamedTuple):
-    """Something we sent that has not reached the venue; ordered by time, then by sending."""
+    """Something we sent that has not reached the venue."""
 
     ts_ns: int
-    sent: int
-    what: Literal["submit", "amend", "cancel"]
+    what: _What
     client_id: str
     qty_lots: int
     price_ticks: int
@@ -91,13 +97,14 @@ class SimVenue:
         self._held: dict[str, _Held] = {}
         self._by_number: dict[int, str] = {}
         self._numbers = count()
-        self._requests: list[_Request] = []
-        self._sent = count()
+        self._requests: deque[_Request] = deque()
         self._outbox: list[tuple[int, int, VenueEvent]] = []
         self._said = count()
         self._arrived: list[tuple[Instrument, Events]] = []
         self._contexts: list[FillContext] = []
         self._now_ns = 0
+        self._last_reach_ns = 0
+        self._last_heard_ns: dict[str, int] = {}
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -111,7 +118,11 @@ class SimVenue:
     def submit(self, approved: Approved) -> None:
         order = approved.order
         self._market(order.instrument)
-        self._send("submit", order.client_id, order=order)
+        known = order.client_id in self._held
+        if not known:
+            self._held[order.client_id] = _Held(order, next(self._numbers), OrderState.IN_FLIGHT, order.qty_lots)
+            self._by_number[self._held[order.client_id].number] = order.client_id
+        self._send("submit again" if known else "submit", order.client_id)
 
     def amend(self, client_id: str, *, qty_lots: int, price_ticks: int) -> None:
         self._send("amend", client_id, qty_lots=qty_lots, price_ticks=price_ticks)
@@ -119,24 +130,10 @@ class SimVenue:
     def cancel(self, client_id: str) -> None:
         self._send("cancel", client_id)
 
-    def _send(
-        self,
-        what: Literal["submit", "amend", "cancel"],
-        client_id: str,
-        *,
-        order: Order | None = None,
-        qty_lots: int = 0,
-        price_ticks: int = 0,
-    ) -> None:
+    def _send(self, what: _What, client_id: str, *, qty_lots: int = 0, price_ticks: int = 0) -> None:
         delay = self._latency.order_delay(self._rng) + self._latency.feed_ns
-        if order is not None:
-            if client_id in self._held:
-                self._say(self._now_ns + delay, _rejected(self._now_ns + delay, order, RejectReason.DUPLICATE_ID))
-                return
-            self._held[client_id] = _Held(order, next(self._numbers), OrderState.IN_FLIGHT, order.qty_lots)
-            self._by_number[self._held[client_id].number] = client_id
-        request = _Request(self._now_ns + delay, next(self._sent), what, client_id, qty_lots, price_ticks)
-        heapq.heappush(self._requests, request)
+        self._last_reach_ns = max(self._last_reach_ns, self._now_ns + delay)
+        self._requests.append(_Request(self._last_reach_ns, what, client_id, qty_lots, price_ticks))
 
     def advance(self, until_ns: int) -> None:
         """Replay to a time, our requests arriving on the way."""
@@ -146,7 +143,7 @@ class SimVenue:
             self._arrived.append((instrument, events))
             self._markets[instrument.id].feed(events)
         while self._requests and self._requests[0].ts_ns <= until_ns:
-            request = heapq.heappop(self._requests)
+            request = self._requests.popleft()
             self._replay(request.ts_ns)
             self._receive(request)
         self._replay(until_ns)
@@ -189,14 +186,9 @@ class SimVenue:
     def _receive(self, request: _Request) -> None:
         held = self._held.get(request.client_id)
         if held is None:
-            update = OrderUpdate(
-                ts_ns=request.ts_ns,
-                client_id=request.client_id,
-                state=OrderState.REJECTED,
-                left_lots=0,
-                reason=RejectReason.UNKNOWN_ORDER,
-            )
-            self._say(request.ts_ns, update)
+            self._say(request.ts_ns, _rejected(request.ts_ns, request.client_id, RejectReason.UNKNOWN_ORDER))
+        elif request.what == "submit again":
+            self._say(request.ts_ns, _rejected(request.ts_ns, request.client_id, RejectReason.DUPLICATE_ID))
         elif request.what == "submit":
             self._arrive(held, request.ts_ns)
         elif held.state is OrderState.WORKING:
@@ -213,8 +205,12 @@ class SimVenue:
         reason = _refusal(order, market, ts_ns)
         if reason is not None:
             held.state = OrderState.REJECTED
-            self._say(ts_ns, _rejected(ts_ns, order, reason))
+            self._say(ts_ns, _rejected(ts_ns, order.client_id, reason))
             return
+        self._enter(held, market, ts_ns)
+
+    def _enter(self, held: _Held, market: ReplayMarket, ts_ns: int) -> None:
+        order = held.order
         if order.time_in_force is not TimeInForce.POST_ONLY:
             limit = order.price_ticks if order.type is OrderType.LIMIT else None
             top = market.top(ts_ns)
@@ -229,31 +225,32 @@ class SimVenue:
             self._update(held, ts_ns, OrderState.CANCELLED)
 
     def _amend(self, held: _Held, market: ReplayMarket, request: _Request) -> None:
-        """A smaller size at the same price keeps the place in the queue; anything else goes to the back."""
-        if request.qty_lots <= held.left_lots and request.price_ticks == held.order.price_ticks:
+        """A smaller size at the same price keeps the place in the queue, anything else goes to the back.
+
+        An amendment that is refused changes nothing: the order works on, and the answer says why.
+        """
+        ts_ns = request.ts_ns
+        if request.qty_lots <= 0 or request.price_ticks <= 0:
+            self._update(held, ts_ns, OrderState.WORKING, RejectReason.OFF_GRID)
+            return
+        order = structs.replace(held.order, qty_lots=request.qty_lots, price_ticks=request.price_ticks)
+        reason = _refusal(order, market, ts_ns)
+        if reason is not None:
+            self._update(held, ts_ns, OrderState.WORKING, reason)
+        elif request.qty_lots <= held.left_lots and request.price_ticks == held.order.price_ticks:
             market.shrink(held.number, request.qty_lots)
             held.left_lots = request.qty_lots
-            self._update(held, request.ts_ns, OrderState.WORKING)
-            return
-        market.remove(held.number)
-        held.order = Order(
-            client_id=held.order.client_id,
-            instrument=held.order.instrument,
-            side=held.order.side,
-            qty_lots=request.qty_lots,
-            price_ticks=request.price_ticks,
-            time_in_force=held.order.time_in_force,
-        )
-        held.left_lots = request.qty_lots
-        self._arrive(held, request.ts_ns)
+            self._update(held, ts_ns, OrderState.WORKING)
+        else:
+            market.remove(held.number)
+            held.order, held.left_lots = order, request.qty_lots
+            self._enter(held, market, ts_ns)
 
     def _filled(
         self, held: _Held, execution: Execution, market: ReplayMarket, *, maker: bool, before: TopOfBook | None = None
     ) -> None:
         order, ts_ns = held.order, execution.ts_ns
-        top = before or market.top(ts_ns)
-        context = FillContext(ts_ns, order.client_id, (top.bid_ticks + top.ask_ticks) / 2, market.recorded_mid_ticks())
-        self._contexts.append(context)
+        self._contexts.append(_context(held, execution, before or market.top(ts_ns), market.recorded_mid_ticks()))
         held.left_lots -= execution.qty_lots
         fee = self._fees.fee(market.instrument, execution.price_ticks, execution.qty_lots, maker=maker)
         fill = Fill(
@@ -270,14 +267,18 @@ class SimVenue:
         if held.left_lots == 0:
             self._update(held, ts_ns, OrderState.FILLED)
 
-    def _update(self, held: _Held, ts_ns: int, state: OrderState) -> None:
+    def _update(self, held: _Held, ts_ns: int, state: OrderState, reason: RejectReason | None = None) -> None:
         held.state = state
-        update = OrderUpdate(ts_ns=ts_ns, client_id=held.order.client_id, state=state, left_lots=held.left_lots)
-        self._say(ts_ns, update)
+        self._say(
+            ts_ns,
+            OrderUpdate(ts_ns=ts_ns, client_id=held.order.client_id, state=state, left_lots=held.left_lots, reason=reason),
+        )
 
     def _say(self, ts_ns: int, event: VenueEvent) -> None:
         """Our own reports travel `ack` while market data travels `feed`; they never come before the data of their instant."""
         heard_ns = ts_ns + max(0, self._latency.ack_delay(self._rng) - self._latency.feed_ns)
+        heard_ns = max(heard_ns, self._last_heard_ns.get(event.client_id, heard_ns))
+        self._last_heard_ns[event.client_id] = heard_ns
         heapq.heappush(self._outbox, (heard_ns, next(self._said), event))
 
 
@@ -298,5 +299,12 @@ def _refusal(order: Order, market: ReplayMarket, ts_ns: int) -> RejectReason | N
     return None
 
 
-def _rejected(ts_ns: int, order: Order, reason: RejectReason) -> OrderUpdate:
-    return OrderUpdate(ts_ns=ts_ns, client_id=order.client_id, state=OrderState.REJECTED, left_lots=0, reason=reason)
+def _rejected(ts_ns: int, client_id: str, reason: RejectReason) -> OrderUpdate:
+    return OrderUpdate(ts_ns=ts_ns, client_id=client_id, state=OrderState.REJECTED, left_lots=0, reason=reason)
+
+
+def _context(held: _Held, execution: Execution, top: TopOfBook, recorded_mid_ticks: float) -> FillContext:
+    price = float(execution.price_ticks)
+    shown = (top.bid_ticks + top.ask_ticks) / 2 if top.bid_ticks and top.ask_ticks else price
+    recorded = price if isnan(recorded_mid_ticks) else recorded_mid_ticks
+    return FillContext(execution.ts_ns, held.order.client_id, shown, recorded)
