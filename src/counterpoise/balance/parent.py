@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from counterpoise.balance.schedule import Schedule, twap
@@ -14,7 +15,7 @@ from counterpoise.core.config import Config
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import BPS, parse_duration
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.order import Fill, Order, OrderState, TimeInForce, require_transition
+from counterpoise.market.order import Fill, Order, OrderState, OrderUpdate, RejectReason, TimeInForce, require_transition
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
 
@@ -73,8 +74,12 @@ Action: TypeAlias = PlaceOrder | CancelOrder
 class _Child:
     order: Order
     state: OrderState
-    left_lots: int
+    left_lots: int  # once the order has ended: fills that we have yet to hear of
     cancelling: bool = False
+
+    @property
+    def live(self) -> bool:
+        return self.state.live or self.left_lots > 0
 
 
 class Parent:
@@ -97,6 +102,7 @@ class Parent:
             self.qty_lots, start_ns=start_ns, end_ns=end_ns, slice_ns=parse_duration(config.slice)
         )
         self._limit = instrument.price_grid.steps(config.limit_price) if config.limit_price else 0
+        self._share = Fraction(str(config.max_participation))
         self._children: dict[str, _Child] = {}
         self._live: dict[str, _Child] = {}
         self.filled_lots = 0
@@ -104,12 +110,12 @@ class Parent:
 
     @property
     def live_lots(self) -> int:
-        """Working, in flight or unknown."""
+        """Working, in flight, unknown, or filled by what the venue says though we have not heard the fills."""
         return sum(child.left_lots for child in self._live.values())
 
     @property
     def done(self) -> bool:
-        """Nothing is left to do, or what is left is dust that no venue takes; and nothing is live."""
+        """All is filled and nothing is live."""
         return not self._live and self.filled_lots == self.qty_lots
 
     def hear(self, event: VenueEvent) -> None:
@@ -125,11 +131,28 @@ class Parent:
             child.left_lots -= event.qty_lots
             self.filled_lots += event.qty_lots
         else:
-            require_transition(event.client_id, child.state, event.state)
-            child.state = event.state
-            if not event.state.live:
-                del self._live[event.client_id]
+            self._update(child, event)
+        if not child.live:
+            self._live.pop(event.client_id, None)
         self._require_invariant()
+
+    @staticmethod
+    def _update(child: _Child, event: OrderUpdate) -> None:
+        """A child that ended stays live by the fills that its end tells of and that we have yet to hear."""
+        if event.reason in (RejectReason.DUPLICATE_ID, RejectReason.UNKNOWN_ORDER):
+            child.cancelling = False  # of a request, not of the order: what becomes of it we hear in its own events
+            return
+        require_transition(event.client_id, child.state, event.state)
+        child.state = event.state
+        if event.state.live:
+            return
+        undone = child.left_lots if event.state is OrderState.REJECTED else event.left_lots
+        if undone > child.left_lots:
+            raise InputError(
+                f"order {event.client_id}: {event.state} with {undone} lots undone, but only {child.left_lots} are left; "
+                "reconcile with the venue"
+            )
+        child.left_lots -= undone
 
     def step(self, ts_ns: int, top: TopOfBook, *, market_lots: int) -> list[Action]:
         """What to do now.
@@ -147,23 +170,33 @@ class Parent:
         if now < 0:
             return []
         if now == len(self.schedule.end_ns):
-            return self._cancel_all()
+            return self.stop()
         if top.state is not BookState.SYNCED or not top.bid_ticks or not top.ask_ticks:
             self.waited += 1
             return []
         start, end = int(self.schedule.start_ns[now]), int(self.schedule.end_ns[now])
-        crossing = ts_ns - start >= self.config.cross_after * (end - start)
-        touch = top.bid_ticks if self.side > 0 else top.ask_ticks
-        stale = [c for c in self._live.values() if crossing or c.order.price_ticks != touch]
+        late = ts_ns - start >= self.config.cross_after * (end - start)
+        crossing = late and self._reaches(top)
+        price = self._price(top, crossing=crossing)
+        stale = [c for c in self._live.values() if crossing or c.order.price_ticks != price]
         if stale:
             return self._cancel(stale)
         if self._live:
             return []
-        price = self._price(top, crossing=crossing)
-        lots = self._lots(int(self.schedule.cumulative_lots[now]), market_lots, price)
+        target_lots = int(self.schedule.cumulative_lots[now])
+        lots = self._lots(target_lots, market_lots, price, last=now == len(self.schedule.end_ns) - 1)
         if not lots:
             return []
         return [self._place(lots, price, TimeInForce.IOC if crossing else TimeInForce.POST_ONLY)]
+
+    def stop(self) -> list[Action]:
+        """Cancel all that is live."""
+        return self._cancel(list(self._live.values()))
+
+    def _reaches(self, top: TopOfBook) -> bool:
+        """Whether the limit price lets us trade with the opposite touch."""
+        opposite = top.ask_ticks if self.side > 0 else top.bid_ticks
+        return not self._limit or self.side * (self._limit - opposite) >= 0
 
     def _price(self, top: TopOfBook, *, crossing: bool) -> int:
         """Our own touch, or as far beyond the other one as we may reach; never worse than the limit."""
@@ -176,19 +209,25 @@ class Parent:
             return price
         return min(price, self._limit) if self.side > 0 else max(price, self._limit)
 
-    def _lots(self, target_lots: int, market_lots: int, price_ticks: int) -> int:
-        """Behind the schedule, inside the cap, and neither dust now nor leaving dust behind."""
-        spoken_for = self.filled_lots + self.live_lots
-        p = Fraction(self.config.max_participation)
-        cap = self.qty_lots if p == 1 else int(p / (1 - p) * market_lots)
-        lots = min(target_lots, cap) - spoken_for
-        if lots <= 0 or self._dust(lots, price_ticks):
-            return 0
-        rest = self.qty_lots - spoken_for - lots
-        return lots + rest if rest and self._dust(rest, price_ticks) and spoken_for + lots + rest <= cap else lots
+    def _lots(self, target_lots: int, market_lots: int, price_ticks: int, *, last: bool) -> int:
+        """Behind the schedule, inside the cap, and neither dust now nor leaving dust behind.
 
-    def _dust(self, lots: int, price_ticks: int) -> bool:
-        return self.instrument.notional(price_ticks, lots) < self.instrument.least_notional
+        What would leave dust takes it along where the cap allows, else leaves enough for one more order; in the last slice,
+        when there may be none, as little as can be is left.
+        """
+        spoken_for = self.filled_lots + self.live_lots
+        cap = self.qty_lots if self._share == 1 else int(self._share / (1 - self._share) * market_lots)
+        lots = min(target_lots, cap) - spoken_for
+        if lots <= 0:
+            return 0
+        least = max(1, ceil(self.instrument.least_notional / self.instrument.notional(price_ticks, 1)))
+        whole = self.qty_lots - spoken_for
+        if lots < whole < lots + least:
+            if spoken_for + whole <= cap:
+                lots = whole
+            elif not last:
+                lots = whole - least
+        return lots if lots >= least else 0
 
     def _place(self, lots: int, price_ticks: int, time_in_force: TimeInForce) -> PlaceOrder:
         order = Order(
@@ -206,10 +245,8 @@ class Parent:
 
     def refused(self, client_id: str) -> None:
         """A limit of ours stopped a child before it was sent."""
-        self._live.pop(client_id).state = OrderState.REJECTED
-
-    def _cancel_all(self) -> list[Action]:
-        return self._cancel(list(self._live.values()))
+        child = self._live.pop(client_id)
+        child.state, child.left_lots = OrderState.REJECTED, 0
 
     @staticmethod
     def _cancel(children: list[_Child]) -> list[Action]:

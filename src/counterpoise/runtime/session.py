@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from counterpoise.balance.parent import CancelOrder, Parent, PlaceOrder
+from counterpoise.balance.parent import Action, CancelOrder, Parent, PlaceOrder
 from counterpoise.core.clock import SimClock
 from counterpoise.core.errors import InputError
 from counterpoise.core.progress import Progress, silent
@@ -103,13 +103,18 @@ class Session:
         self._market_lots = 0
 
     def run(self, until_ns: int, *, progress: Progress = silent) -> SessionResult:
-        """Decide every `step_ns` from the clock's time to `until_ns`, then cancel what rests and close the books."""
+        """Decide every `step_ns` from the clock's time to `until_ns`, then cancel what is live and close the books.
+
+        To hear what became of the last orders, let `until_ns` lie after the parent's end by a message's way there and back.
+        """
         start_ns = ts_ns = self._clock.now_ns()
         while ts_ns < until_ns:
             ts_ns = min(ts_ns + self._step_ns, until_ns)
             self._clock.move_to(ts_ns)
             self._step(ts_ns)
             progress((ts_ns - start_ns) / (until_ns - start_ns))
+        for action in self._parent.stop():
+            self._act(ts_ns, action, self._venue.top(self._parent.instrument.id))
         self._journal.append(Finished(ts_ns=ts_ns))
         self._journal.flush()
         measures = {name: one.finish() for name, one in self._measures.items()}
@@ -127,10 +132,7 @@ class Session:
         self._hear(ts_ns)
         top = self._venue.top(parent.instrument.id)
         for action in parent.step(ts_ns, top, market_lots=self._market_lots):
-            if isinstance(action, PlaceOrder):
-                self._place(ts_ns, action.order, top)
-            else:
-                self._cancel(ts_ns, action)
+            self._act(ts_ns, action, top)
         self._note(ts_ns, top)
         if self._observe is not None:
             self._observe(ts_ns)
@@ -141,6 +143,12 @@ class Session:
             self._parent.hear(event)
             if isinstance(event, Fill):
                 self._fills.append(event)
+
+    def _act(self, ts_ns: int, action: Action, top: TopOfBook) -> None:
+        if isinstance(action, PlaceOrder):
+            self._place(ts_ns, action.order, top)
+        else:
+            self._cancel(ts_ns, action)
 
     def _place(self, ts_ns: int, order: Order, top: TopOfBook) -> None:
         parent = self._parent
