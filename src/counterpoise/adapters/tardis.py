@@ -23,8 +23,26 @@ from counterpoise.core.errors import SchemaError, UnknownName
 from counterpoise.core.units import US_NS
 from counterpoise.market.instrument import Instrument
 
-__all__ = ["TARDIS_KINDS", "Instruments", "read_tardis"]
+__all__ = ["TARDIS_KINDS", "TARDIS_VENUES", "Instruments", "read_tardis"]
 
+TARDIS_VENUES: Final = {  # what the exchange column says, and our name of the venue
+    "binance": "binance",
+    "binance-delivery": "binance_coinm",
+    "binance-futures": "binance_usdm",
+    "bitmex": "bitmex",
+    "bybit": "bybit",
+    "bybit-spot": "bybit_spot",
+    "coinbase": "coinbase",
+    "cryptofacilities": "kraken_futures",
+    "deribit": "deribit",
+    "dydx": "dydx",
+    "hyperliquid": "hyperliquid",
+    "kraken": "kraken",
+    "okex": "okx",
+    "okex-futures": "okx",
+    "okex-options": "okx",
+    "okex-swap": "okx",
+}
 Instruments: TypeAlias = Instrument | Callable[[str], Instrument | None]
 
 _HEAD: Final[dict[str, FieldType]] = {

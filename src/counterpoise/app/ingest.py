@@ -8,12 +8,13 @@ from typing import Any, Final, NamedTuple
 
 from counterpoise.adapters.captures import read_capture
 from counterpoise.adapters.config_file import load_config
-from counterpoise.adapters.formats import Opening, detect_format, open_recording
+from counterpoise.adapters.formats import Opening, detect_format, first_lines, open_recording
 from counterpoise.adapters.lake import Lake
 from counterpoise.adapters.lake_ingest import source_hash
 from counterpoise.adapters.reader import Reader, ReadReport
 from counterpoise.adapters.sample import sample_steps
 from counterpoise.adapters.table_map import TableMap
+from counterpoise.adapters.tardis import TARDIS_VENUES
 from counterpoise.core.errors import InputError
 from counterpoise.core.progress import Progress, silent
 from counterpoise.market.instrument import Instrument
@@ -94,7 +95,7 @@ def open_source(paths: Sequence[Path], *, options: IngestOptions) -> Reader:
     """
     path = paths[0]
     form = options.file_format or detect_format(path)
-    venue = options.venue or _VENUES.get(form.partition(":")[0], "")
+    venue = options.venue or _venue_of(path, form)
     if not venue:
         raise InputError(f"{path}: a recording of format {form} does not say its venue; give it with --venue")
     if form == "capture":
@@ -119,6 +120,14 @@ def _terms(name: str, path: Path, *, form: str, columns: TableMap | None, option
     return parse_instrument(
         name, tick=tick if known.tick == FINEST else known.tick, lot=lot if known.lot == FINEST else known.lot
     )
+
+
+def _venue_of(path: Path, form: str) -> str:
+    """Venue of a file that says it: Tardis in its first column, Lean and LOBSTER by what they are."""
+    if not form.startswith("tardis:"):
+        return _VENUES.get(form.partition(":")[0], "")
+    exchange = next((line.partition(",")[0] for line in first_lines(path)[1:2]), "")
+    return TARDIS_VENUES.get(exchange, "")
 
 
 def _symbol_of(path: Path, form: str) -> str:
