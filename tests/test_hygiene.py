@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-MAX_LINES: Final = {".py": 400, ".md": 500}
+MAX_LINES: Final = {".py": 600, ".md": 500}  # src is held to 400 by test_layout
 MAX_BYTES: Final = 500_000
 
 # hosts that name a licence, a standard or a paper, and this machine itself
