@@ -8,7 +8,7 @@ and is heard of at t + .25.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from typing import Final, TypeAlias
 
@@ -36,6 +36,7 @@ from counterpoise.sim.fees import Fees
 from counterpoise.sim.latency import ConstantLatency, LognormalLatency
 from counterpoise.sim.response import NO_RESPONSE, Response
 from counterpoise.sim.venue import SimVenue
+from reference.given_feed import Given
 from reference.message_script import T0, Message, events_of
 from reference.random_stream import RandomStream
 
@@ -45,28 +46,6 @@ INVERSE: Final = Instrument(venue="testex", symbol="XUSD_INV", settle="X", multi
 FEES: Final = Fees(maker_bps=-1, taker_bps=5)
 LATENCY: Final = ConstantLatency(order="100ms", ack="150ms", feed="50ms")
 BOOK: Final[Message] = (0, SNAPSHOT, [(1, 1000, 10), (1, 999, 20), (-1, 1001, 30), (-1, 1002, 40)])
-
-
-class Given:
-    """A feed of events that lie ready, of several instruments."""
-
-    def __init__(self, *of: tuple[Instrument, Events]) -> None:
-        self._of = [(instrument, events, [0]) for instrument, events in of]
-
-    @property
-    def instruments(self) -> tuple[Instrument, ...]:
-        return tuple(instrument for instrument, _, _ in self._of)
-
-    @property
-    def span_ns(self) -> tuple[int, int]:
-        times = [int(ts) for _, events, _ in self._of for ts in events.ts_local[[0, -1]]]
-        return min(times), max(times)
-
-    def until(self, ts_ns: int) -> Iterator[tuple[Instrument, Events]]:
-        for instrument, events, given_rows in self._of:
-            start, given_rows[0] = given_rows[0], events.until(ts_ns)
-            if given_rows[0] > start:
-                yield instrument, events.cut(start, given_rows[0])
 
 
 Maker: TypeAlias = Callable[[Given], Venue]

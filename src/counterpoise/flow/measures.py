@@ -111,6 +111,7 @@ class Measures:
         self._state = _new_state()
         self._out = np.zeros((_OUT_ROWS, k.BANDS + 2 * len(bands_bps)), np.int64)
         self._closed: list[Int2D] = []
+        self._closed_bins = 0
         self._mid_before = float("nan")  # of the last drained bin
         self._last_ts = np.iinfo(np.int64).min
 
@@ -155,12 +156,13 @@ class Measures:
             self._keep(full)
             if done < events.rows and full < len(self._out):
                 self._book = grow_ladder(self._book)
-        return sum(map(len, self._closed))
+        return self._closed_bins
 
     def drain(self) -> pl.DataFrame:
         """Bins closed since the last call."""
         rows = np.concatenate(self._closed) if self._closed else np.zeros((0, self._out.shape[1]), np.int64)
         self._closed.clear()
+        self._closed_bins = 0
         frame = _to_frame(rows, self.instrument, self._bands_bps, source=self._source, mid_before=self._mid_before)
         if frame.height:
             mid = frame["mid"][-1]
@@ -184,6 +186,7 @@ class Measures:
     def _keep(self, full: int) -> None:
         if full:
             self._closed.append(self._out[:full].copy())
+            self._closed_bins += full
 
     def _open(self, events: Events) -> None:
         first, last = int(events.ts_local[0]), int(events.ts_local[-1])
