@@ -115,5 +115,9 @@ def test_steps_of_the_first_block(tmp_path: Path) -> None:
     quotes = TableMap(table="quote", time_local="t", bid_price="b", bid_qty="v", ask_price="a", ask_qty="w", separator=";")
     assert sample_steps(written(tmp_path, "q.csv", "t;b;v;a;w\n1;1.25;3;1.5;4\n"), columns=quotes) == ("0.25", "1")
     assert sample_steps(written(tmp_path, "20131007_trade.csv", "1,10000,5,N,,0\n")) == ("0.0001", "1")
-    with pytest.raises(InputError, match="give them yourself"):
+    diff = '1723161255030314667 {"stream":"s","data":{"b":[["100.5","3"],["100.0","1"]],"a":[["101.5","2"]]}}\n'
+    assert sample_steps(written(tmp_path, "c", diff)) == ("0.5", "1")
+    with pytest.raises(InputError, match="give tick and lot yourself"):
         sample_steps(written(tmp_path, "c", '1723161255030314667 {"stream":"s"}\n'))
+    with pytest.raises(InputError, match="give them yourself"):
+        sample_steps(written(tmp_path, "d", "x"), form="parquet")
