@@ -53,20 +53,19 @@ class NaiveMarket:
             total += ticks * (impact.permanent + (1 - impact.permanent) * left)
         return round(total)
 
+    def missing(self, side: int, price: int, ts: int) -> int:
+        """Thousandths of a lot; the last one is none."""
+        then, lots = self.taken.get((side, price), (ts, 0))
+        left = round(lots * 0.5 ** ((ts - then) / (self.response.refill_half_life_ns or 1)))
+        return left if left > 1 else 0
+
     def available(self, side: int, price: int, ts: int) -> int:
-        lots = self.book.sides[side].get(price, 0)
-        half_life = self.response.refill_half_life_ns
-        if not half_life or (side, price) not in self.taken:
-            return lots
-        then, missing = self.taken[side, price]
-        left = missing * 0.5 ** ((ts - then) / half_life)
-        return max(0, lots - math.ceil(left * 1e-3 - 1e-3))
+        """Displayed less missing, which is rounded up from a thousandth."""
+        return max(0, self.book.sides[side].get(price, 0) - math.ceil((self.missing(side, price, ts) - 1) / 1000))
 
     def gone(self, side: int, price: int, lots: int, ts: int) -> None:
-        half_life = self.response.refill_half_life_ns
-        if half_life:
-            then, missing = self.taken.get((side, price), (ts, 0))
-            self.taken[side, price] = ts, round(missing * 0.5 ** ((ts - then) / half_life)) + 1000 * lots
+        if self.response.refill_half_life_ns:
+            self.taken[side, price] = ts, self.missing(side, price, ts) + 1000 * lots
 
     def requeue(self, ts: int) -> None:
         shown = self.shift(ts)

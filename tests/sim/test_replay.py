@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from counterpoise.core.units import MS_NS
@@ -106,6 +106,7 @@ class Both:
 
 @pytest.mark.parametrize("response", RESPONSES)
 @given(seed=SEEDS)
+@example(seed=274)  # a thousandth of a lot left by one take was counted by the next
 @settings(max_examples=40)
 def test_equals_naive_market_on_random_streams(response: str, seed: int) -> None:
     """Every fill, queue, size and price, while we rest, take, cancel and shrink at random times."""

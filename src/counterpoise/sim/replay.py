@@ -22,7 +22,8 @@ from counterpoise.sim.response import Response
 __all__ = ["Execution", "ReplayMarket"]
 
 _TAKEN_ROWS: Final = 4096
-_FILL_ROWS: Final = 1024
+_ORDER_ROWS: Final = 1024
+_FILL_ROWS: Final = 1024  # at least as many as orders
 _FAR_PRICE: Final = 2**61
 
 
@@ -63,7 +64,8 @@ class ReplayMarket:
         self._rates = self._impact.rates
         self._shift_ns = 0
         self._taken = np.zeros((_TAKEN_ROWS, k.TAKEN_COLUMNS), np.int64)
-        self._orders: Int2D = np.zeros((0, k.ORDER_COLUMNS), np.int64)
+        self._room = np.zeros((_ORDER_ROWS, k.ORDER_COLUMNS), np.int64)
+        self._orders: Int2D = self._room[:0]
         self._numbers: list[int] = []
         self._standing = np.zeros(k.STANDING_SIZE, np.int64)
         self._fills = np.zeros((_FILL_ROWS, k.FILL_COLUMNS), np.int64)
@@ -131,9 +133,13 @@ class ReplayMarket:
         ]
 
     def _drop_filled(self) -> None:
-        keep = np.flatnonzero(self._orders[:, k.LEFT] > 0)
-        self._numbers = [self._numbers[i] for i in keep]
-        self._orders = np.ascontiguousarray(self._orders[keep])
+        for row in np.flatnonzero(self._orders[:, k.LEFT] == 0)[::-1].tolist():
+            self._drop(row)
+
+    def _drop(self, row: int) -> None:
+        self._numbers.pop(row)
+        self._orders[row:-1] = self._orders[row + 1 :]
+        self._orders = self._room[: len(self._numbers)]
 
     def shift_ticks(self, ts_ns: int) -> int:
         """By how many ticks our own impact displaces the quotes at a time."""
@@ -202,8 +208,9 @@ class ReplayMarket:
 
     def rest(self, number: int, ts_ns: int, side: int, price_ticks: int, lots: int) -> None:
         """Put an order into the book behind all that is displayed at its price."""
-        if len(self._numbers) == _FILL_ROWS:
-            raise InputError(f"{self.instrument.id}: {_FILL_ROWS} orders rest already; cancel some first")
+        count = len(self._numbers)
+        if count == _ORDER_ROWS:
+            raise InputError(f"{self.instrument.id}: {_ORDER_ROWS} orders rest already; cancel some first")
         shown = self.shift_ticks(ts_ns)
         k.requeue(self._book, self._orders, self._standing, shown)
         queue = int(quantity_at(self._book, (1 - side) >> 1, side * (price_ticks - shown)))
@@ -211,7 +218,9 @@ class ReplayMarket:
         row = int(np.searchsorted(better, -side * price_ticks, side="right"))
         if row and better[row - 1] == -side * price_ticks:  # never ahead of an older order of ours
             queue = max(queue, int(self._orders[row - 1, k.QUEUE]))
-        self._orders = np.insert(self._orders, row, (side, price_ticks, lots, queue), axis=0)
+        self._room[row + 1 : count + 1] = self._room[row:count]
+        self._room[row] = side, price_ticks, lots, queue
+        self._orders = self._room[: count + 1]
         self._numbers.insert(row, number)
 
     def remove(self, number: int) -> int:
@@ -220,8 +229,7 @@ class ReplayMarket:
             return 0
         row = self._numbers.index(number)
         left = int(self._orders[row, k.LEFT])
-        self._numbers.pop(row)
-        self._orders = np.delete(self._orders, row, axis=0)
+        self._drop(row)
         return left
 
     def shrink(self, number: int, lots: int) -> None:

@@ -70,17 +70,18 @@ def shift_at(shift: Float1D, rates: Float1D, shift_ns: int, ts: int) -> float:
 
 
 @kernel
-def _decayed(taken: Int2D, row: int, ts: int, half_life_ns: int) -> float:
-    """Lots × 1000 still missing of one row."""
-    return taken[row, _MILLILOTS] * 0.5 ** ((ts - taken[row, _TIME]) / half_life_ns)
+def _decayed(taken: Int2D, row: int, ts: int, half_life_ns: int) -> int:
+    """Lots × 1000 still missing of one row, rounded; a last thousandth of a lot is none, or the tail would last for ever."""
+    left = np.int64(np.rint(taken[row, _MILLILOTS] * 0.5 ** ((ts - taken[row, _TIME]) / half_life_ns)))
+    return left if left > 1 else 0
 
 
 @kernel
 def _missing(taken: Int2D, count: int, side: int, key: int, ts: int, half_life_ns: int) -> int:
-    """Lots we took at a level that have not refilled, rounded up."""
+    """Lots we took at a level that have not refilled, rounded up from a thousandth."""
     for i in range(count):
         if taken[i, _KEY] == key and taken[i, _OF] == side:
-            return np.int64(np.ceil(_decayed(taken, i, ts, half_life_ns) * 1e-3 - 1e-3))
+            return (_decayed(taken, i, ts, half_life_ns) + 998) // 1000
     return 0
 
 
@@ -125,7 +126,7 @@ def forget(taken: Int2D, count: int, ts: int, half_life_ns: int) -> int:
     """Drop levels that are whole again; returns how many rows are left."""
     kept = 0
     for i in range(count):
-        if _decayed(taken, i, ts, half_life_ns) > 1:
+        if _decayed(taken, i, ts, half_life_ns):
             taken[kept] = taken[i]
             kept += 1
     return kept
@@ -136,7 +137,7 @@ def _remember(taken: Int2D, count: int, side: int, key: int, lots: int, ts: int,
     """Add lots to what is missing at a level; returns how many rows there are. Assumes room for one more."""
     for i in range(count):
         if taken[i, _KEY] == key and taken[i, _OF] == side:
-            taken[i, _MILLILOTS] = np.int64(np.rint(_decayed(taken, i, ts, half_life_ns))) + 1000 * lots
+            taken[i, _MILLILOTS] = _decayed(taken, i, ts, half_life_ns) + 1000 * lots
             taken[i, _TIME] = ts
             return count
     taken[count, _OF], taken[count, _KEY], taken[count, _TIME], taken[count, _MILLILOTS] = side, key, ts, 1000 * lots
