@@ -19,7 +19,7 @@ from numba.core import event as numba_event
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 
-__all__ = ["borrow", "cache_dir", "compile_time_note", "count_leading_zeros", "kernel"]
+__all__ = ["borrow", "cache_dir", "compile_time_note", "count_leading_zeros", "inner_kernel", "kernel"]
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 ArrayT = TypeVar("ArrayT")
@@ -45,6 +45,14 @@ def kernel(function: FunctionT) -> FunctionT:
     A kernel takes arrays and scalars, knows no frame, file, clock or config, and is not compiled before its first call.
     """
     return cast("FunctionT", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def inner_kernel(function: FunctionT) -> FunctionT:
+    """A small kernel that is always inlined into the loops that call it.
+
+    An array is seven words by value, so a call costs more than the few instructions of such a step.
+    """
+    return cast("FunctionT", numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
 
 
 if numba_config.DISABLE_JIT:

@@ -131,8 +131,7 @@ class Measures:
             If ts_local goes back, within these events or behind what was taken or closed before.
         """
         if events.rows:
-            require_sound(events)
-            events.require_order()
+            require_sound(events, in_order=True)
             self._open(events)
         done = 0
         while done < events.rows:
@@ -212,6 +211,7 @@ def _new_state() -> Int1D:
     state[k.BIN_END] = _NOT_OPEN
     state[k.QUOTE_KEY : k.QUOTE_KEY + 2] = NO_KEY
     state[k.TOP_KEY : k.TOP_LOTS] = NO_KEY
+    state[k.DIRTY : k.DIRTY + 2] = NO_KEY
     return state
 
 

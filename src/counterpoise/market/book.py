@@ -13,6 +13,7 @@ from counterpoise.core.errors import InputError
 from counterpoise.market.event import Events
 from counterpoise.market.kernels import book as kernels
 from counterpoise.market.kernels.ladder import (
+    ABOVE_ALL,
     BEST,
     HEAD,
     LADDER_SIZE,
@@ -29,7 +30,6 @@ from counterpoise.market.quality import BookState
 __all__ = ["Book", "Levels", "grow_ladder", "new_ladder", "require_sound"]
 
 _FAR_SLOTS = 1 << 10
-_TOP_KEY = 2**62
 
 
 class Levels(NamedTuple):
@@ -138,7 +138,7 @@ class Book:
             if count <= 0:
                 raise InputError(f"levels wants a positive count, found {count}")
             keys, lots = np.empty(count, np.int64), np.empty(count, np.int64)
-            found = fill_top(self._ladder, index, keys, lots)
+            found = fill_top(self._ladder, index, 0, ABOVE_ALL, keys, lots)
             return Levels(side * keys[:found], lots[:found])
         keys_all: list[int] = []
         key = int(self._ladder[index * HEAD + BEST])
@@ -162,7 +162,7 @@ class Book:
             return 0
         mid = Fraction(bid + ask, 2)
         key = ceil(side * mid - abs(mid) * Fraction(str(bps)) / 10_000)
-        return int(depth_between(self._ladder, index, key, _TOP_KEY))
+        return int(depth_between(self._ladder, index, key, ABOVE_ALL))
 
 
 def _index(side: int) -> int:
@@ -171,11 +171,13 @@ def _index(side: int) -> int:
     return (1 - side) >> 1
 
 
-def require_sound(events: Events) -> None:
-    """Refuse rows that kernels must not see.
+def require_sound(events: Events, *, in_order: bool = False) -> None:
+    """Refuse rows that kernels must not see and, when `in_order`, times that go back.
 
     Raises
     ------
+    DataError
+        If ts_local goes back and `in_order` is asked for.
     InputError
         If columns differ in length, or a level or quote has a side other than ±1, a trade one beyond −1 to +1, or a row a
         negative size or a price of 2⁶¹ ticks or more.
@@ -183,6 +185,11 @@ def require_sound(events: Events) -> None:
     lengths = {len(column) for column in events}
     if len(lengths) > 1:
         raise InputError(f"event columns have {sorted(lengths)} rows, expected as many in each; cut them with Events.cut")
+    e = events
+    if kernels.all_sound(e.ts_local, e.kind, e.side, e.price_ticks, e.qty_lots):
+        return
+    if in_order:
+        events.require_order()
     i = int(kernels.unsound_row(events.kind, events.side, events.price_ticks, events.qty_lots))
     if i < events.rows:
         raise InputError(

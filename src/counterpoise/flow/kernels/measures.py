@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, Int8_1D, UInt8_1D
-from counterpoise.core.jit import borrow, kernel
+from counterpoise.core.jit import borrow, inner_kernel, kernel
 from counterpoise.market.kernels.book import STATE, STATUS_SIZE, apply_row, settle
 from counterpoise.market.kernels.codes import CROSSED, DELTA, FIRST, GAP, GAPPED, LAST, QUOTE, STALE, SYNCED, TRADE
-from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, depth_between, fill_top, room, set_level
+from counterpoise.market.kernels.ladder import ABOVE_ALL, BEST, HEAD, NO_KEY, depth_between, fill_top, room, set_level
 
 __all__ = [
     "ASK",
@@ -28,6 +28,7 @@ __all__ = [
     "CLOSED",
     "CVD",
     "DEPTH",
+    "DIRTY",
     "END",
     "LEVELS",
     "OFI",
@@ -75,7 +76,7 @@ HEARD: Final = 1  # ts_local of the last message of the price source, 0 before t
 WORST: Final = 2  # worst state of the price source in the open bin
 QUOTE_STATE: Final = 3
 VALID: Final = 4  # 1 when TOP_* is the top of a book, so that a change of it is order flow
-DIRTY: Final = 5  # 2 slots: did the message that is being read touch the top of that side
+DIRTY: Final = 5  # 2 slots: greatest key of that side's top that the message being read touched, NO_KEY when none
 CLOSED: Final = 7  # bins written by the last call
 QUOTE_KEY: Final = 8  # 2 slots: best keys of the ticker
 QUOTE_LOTS: Final = 10
@@ -88,7 +89,7 @@ _NEW_LOTS: Final = _NEW_KEY + LEVELS
 STATE_SIZE: Final = _NEW_LOTS + LEVELS
 
 
-@kernel
+@inner_kernel
 def queue_change(key: int, lots: int, key_before: int, lots_before: int) -> int:
     """e of one side (Cont, Kukanov, Stoikov 2014, eq. 3): + what was added at or above, − what was there at or below."""
     change = 0
@@ -99,19 +100,26 @@ def queue_change(key: int, lots: int, key_before: int, lots_before: int) -> int:
     return change
 
 
-@kernel
+@inner_kernel
 def _top_changed(book: Int1D, state: Int1D, side: int) -> None:
-    """A message touched the top of a side: add its queue changes, level by level, and remember the new top."""
+    """A message touched the top of a side: add its queue changes, level by level, and remember the new top.
+
+    Levels better than all it touched are as they were.
+    """
     top_key, top_lots = TOP_KEY + side * LEVELS, TOP_LOTS + side * LEVELS
-    fill_top(book, side, state[_NEW_KEY:_NEW_LOTS], state[_NEW_LOTS:STATE_SIZE])
+    first = 0
+    while first < LEVELS - 1 and state[top_key + first] > state[DIRTY + side]:
+        first += 1
+    below = state[top_key + first - 1] if first else ABOVE_ALL
+    fill_top(book, side, first, below, state[_NEW_KEY + first : _NEW_LOTS], state[_NEW_LOTS + first : STATE_SIZE])
     sign = state[VALID] * (1 - 2 * side)
-    for level in range(LEVELS):
+    for level in range(first, LEVELS):
         key, lots = state[_NEW_KEY + level], state[_NEW_LOTS + level]
         state[SUMS + OFI + level] += sign * queue_change(key, lots, state[top_key + level], state[top_lots + level])
         state[top_key + level], state[top_lots + level] = key, lots
 
 
-@kernel
+@inner_kernel
 def _heard(state: Int1D, ts: int, quality: int, stale_ns: int) -> None:
     """The price source spoke: was it silent too long before, and in what state is it?"""
     if state[HEARD] and ts - state[HEARD] > stale_ns:
@@ -120,7 +128,7 @@ def _heard(state: Int1D, ts: int, quality: int, stale_ns: int) -> None:
     state[WORST] = max(state[WORST], quality)
 
 
-@kernel
+@inner_kernel
 def _size_changed(state: Int1D, side: int, key: int, lots: int) -> bool:
     """A message that gives one level another size, no more: if the level is of the top, only its queue has changed."""
     top_key, top_lots = TOP_KEY + side * LEVELS, TOP_LOTS + side * LEVELS
@@ -134,7 +142,7 @@ def _size_changed(state: Int1D, side: int, key: int, lots: int) -> bool:
     return True
 
 
-@kernel
+@inner_kernel
 def _book_row(book: Int1D, state: Int1D, kind: int, side: int, flags: int, price_ticks: int, lots: int, source: int) -> None:
     if kind == DELTA and state[STATUS + STATE] != GAPPED:
         index = (1 - side) >> 1
@@ -143,15 +151,16 @@ def _book_row(book: Int1D, state: Int1D, kind: int, side: int, flags: int, price
         top = key >= state[TOP_KEY + index * LEVELS + LEVELS - 1]
         if flags == FIRST | LAST and source == DEPTH and lots > 0 and top and _size_changed(state, index, key, lots):
             return
-        state[DIRTY + index] |= top
+        if top:
+            state[DIRTY + index] = max(state[DIRTY + index], key)
         return
     if state[STATUS + STATE] == GAPPED or kind == GAP:
         state[VALID] = 0
     apply_row(book, state[STATUS:SUMS], kind, side, flags, price_ticks, lots)
-    state[DIRTY], state[DIRTY + 1] = 1, 1
+    state[DIRTY], state[DIRTY + 1] = ABOVE_ALL, ABOVE_ALL
 
 
-@kernel
+@inner_kernel
 def _book_message(book: Int1D, state: Int1D, ts: int, source: int, stale_ns: int) -> None:
     """The last row of a book message has been applied."""
     settle(book, state[STATUS:SUMS])
@@ -159,13 +168,13 @@ def _book_message(book: Int1D, state: Int1D, ts: int, source: int, stale_ns: int
     if source == DEPTH:
         _heard(state, ts, quality, stale_ns)
         for side in range(2):
-            if state[DIRTY + side]:
+            if state[DIRTY + side] != NO_KEY:
                 _top_changed(book, state, side)
-    state[DIRTY], state[DIRTY + 1] = 0, 0
+    state[DIRTY], state[DIRTY + 1] = NO_KEY, NO_KEY
     state[VALID] = quality != GAPPED
 
 
-@kernel
+@inner_kernel
 def _quote_row(state: Int1D, ts: int, side: int, flags: int, price_ticks: int, lots: int, stale_ns: int) -> None:
     """One side of a ticker quote; no size means no quote on that side."""
     index = (1 - side) >> 1
@@ -180,7 +189,7 @@ def _quote_row(state: Int1D, ts: int, side: int, flags: int, price_ticks: int, l
         _heard(state, ts, state[QUOTE_STATE], stale_ns)
 
 
-@kernel
+@inner_kernel
 def _trade_row(state: Int1D, side: int, lots: int) -> None:
     state[SUMS + TRADES] += 1
     state[SUMS + BUY] += lots * (side > 0)
@@ -204,8 +213,8 @@ def _write_depth(book: Int1D, state: Int1D, source: int, bands: Float1D, row: In
     bid, ask = (state[QUOTE_KEY], state[QUOTE_KEY + 1]) if source == TICKER else (book[BEST], book[HEAD + BEST])
     row[BID], row[ASK] = bid, ask
     if source != DEPTH:  # the tops are kept for the depth stream's order flow alone
-        fill_top(book, 0, state[TOP_KEY : TOP_KEY + LEVELS], state[TOP_LOTS : TOP_LOTS + LEVELS])
-        fill_top(book, 1, state[TOP_KEY + LEVELS : TOP_LOTS], state[TOP_LOTS + LEVELS : _NEW_KEY])
+        fill_top(book, 0, 0, ABOVE_ALL, state[TOP_KEY : TOP_KEY + LEVELS], state[TOP_LOTS : TOP_LOTS + LEVELS])
+        fill_top(book, 1, 0, ABOVE_ALL, state[TOP_KEY + LEVELS : TOP_LOTS], state[TOP_LOTS + LEVELS : _NEW_KEY])
     for side in range(2):
         total = 0
         for level in range(LEVELS):

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from counterpoise.core.arrays import Int1D, Int8_1D, UInt8_1D
-from counterpoise.core.jit import borrow, kernel
+from counterpoise.core.jit import borrow, inner_kernel, kernel
 from counterpoise.market.kernels.codes import CROSSED, FIRST, GAP, GAPPED, LAST, QUOTE, SNAPSHOT, SYNCED, TRADE
 from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, clear, room, set_level
 
@@ -18,6 +18,7 @@ __all__ = [
     "SNAPSHOTS",
     "STATE",
     "STATUS_SIZE",
+    "all_sound",
     "apply_row",
     "apply_rows",
     "settle",
@@ -55,7 +56,7 @@ def apply_row(book: Int1D, status: Int1D, kind: int, side: int, flags: int, pric
     set_level(book, index, side * price_ticks, qty_lots)
 
 
-@kernel
+@inner_kernel
 def settle(book: Int1D, status: Int1D) -> None:
     """At the end of a message: is the book crossed? A book with an empty side is not."""
     if status[STATE] == GAPPED:
@@ -90,6 +91,24 @@ def apply_rows(
         if flags[i] & LAST:
             settle(book, status)
     return len(kind)
+
+
+@kernel
+def all_sound(ts_local: Int1D, kind: UInt8_1D, side: Int8_1D, price_ticks: Int1D, qty_lots: Int1D) -> bool:
+    """Whether time never goes back and no row is an `unsound_row`; without a branch, so that it runs at memory speed."""
+    bad = False
+    for i in range(1, len(ts_local)):
+        bad |= ts_local[i] < ts_local[i - 1]
+    for i in range(len(kind)):
+        what, sign = kind[i], side[i]
+        sided = (what <= SNAPSHOT) | (what == QUOTE)
+        bad |= (sign > 1) & (what <= TRADE) & (what != GAP)
+        bad |= (sign < -1) & (what <= TRADE) & (what != GAP)
+        bad |= (sign == 0) & sided
+    for i in range(len(kind)):
+        within = (price_ticks[i] < _REACH) & (price_ticks[i] > -_REACH) & (qty_lots[i] >= 0)
+        bad |= (not within) & (kind[i] != GAP)
+    return not bad
 
 
 @kernel

@@ -20,9 +20,10 @@ from typing import Final
 import numpy as np
 
 from counterpoise.core.arrays import Int1D
-from counterpoise.core.jit import count_leading_zeros, kernel
+from counterpoise.core.jit import count_leading_zeros, inner_kernel, kernel
 
 __all__ = [
+    "ABOVE_ALL",
     "BEST",
     "COUNT",
     "FAR",
@@ -49,6 +50,7 @@ BEST: Final = 1  # greatest live key, NO_KEY when the side is empty
 COUNT: Final = 2  # live levels in the window
 FAR: Final = 3  # live levels in the hash table
 NO_KEY: Final = -(2**62)
+ABOVE_ALL: Final = 2**62  # greater than every key
 _EMPTY: Final = NO_KEY - 1
 
 _MASK: Final = WINDOW - 1
@@ -65,7 +67,7 @@ def far_slots(book: Int1D) -> int:
     return (len(book) - _KEYS) >> 2
 
 
-@kernel
+@inner_kernel
 def room(book: Int1D, side: int) -> bool:
     """Whether one more row can be applied without growing the hash table, even if it moves the window."""
     head = side * HEAD
@@ -184,7 +186,7 @@ def _move_window(book: Int1D, side: int, best: int) -> None:
             at += 1
 
 
-@kernel
+@inner_kernel
 def _window_below(book: Int1D, side: int, key: int) -> int:
     """Greatest live window key < key; NO_KEY when there is none."""
     lo = book[side * HEAD + LO]
@@ -238,7 +240,7 @@ def _set_far_level(book: Int1D, side: int, key: int, lots: int) -> None:
         _far_set(book, side, key, lots)
 
 
-@kernel
+@inner_kernel
 def set_level(book: Int1D, side: int, key: int, lots: int) -> None:
     """Set the quantity at a key; 0 deletes it. Call only when `room` is true."""
     head = side * HEAD
@@ -260,15 +262,19 @@ def set_level(book: Int1D, side: int, key: int, lots: int) -> None:
             _best_gone(book, side, key)
 
 
-@kernel
-def fill_top(book: Int1D, side: int, keys: Int1D, lots: Int1D) -> int:
-    """Write the best keys and lots of a side, as many as `keys` has room for; returns how many there are."""
+@inner_kernel
+def fill_top(book: Int1D, side: int, above: int, below: int, keys: Int1D, lots: Int1D) -> int:
+    """Write the best keys and lots under `below`, of which `above` levels are not under it; returns how many were found.
+
+    Fills `keys` with NO_KEY where there are no more. The whole top is ``above=0, below=ABOVE_ALL``.
+    """
     head, bits = side * HEAD, _BITS + side * _WORDS
     depth = len(keys)
-    found, left = 0, min(depth, book[head + COUNT])
-    slot = book[head + BEST] & _MASK
+    found, left = 0, min(depth, book[head + COUNT] - above)
+    at = min(book[head + BEST], below - 1)
+    slot = at & _MASK
     word = slot >> 6
-    base = book[head + BEST] - (slot & 63)
+    base = at - (slot & 63)
     live = book[bits + word] & ~(np.int64(-2) << (slot & 63))
     while found < left:
         while live == 0:
@@ -284,17 +290,17 @@ def fill_top(book: Int1D, side: int, keys: Int1D, lots: Int1D) -> int:
         keys[empty] = NO_KEY
         lots[empty] = 0
     if found < depth and book[head + FAR]:
-        return _fill_far(book, side, keys, lots, found)
+        return _fill_far(book, side, below, keys, lots, found)
     return found
 
 
 @kernel
-def _fill_far(book: Int1D, side: int, keys: Int1D, lots: Int1D, start: int) -> int:
+def _fill_far(book: Int1D, side: int, below: int, keys: Int1D, lots: Int1D, start: int) -> int:
     """Go on from `start` with the greatest far levels: one pass over the table, insertion into the short list."""
     found, depth, slots = start, len(keys), far_slots(book)
     for at in range(_KEYS + side * slots, _KEYS + (side + 1) * slots):
         key = book[at]
-        if key <= keys[depth - 1]:  # an empty slot is below any key
+        if key <= keys[depth - 1] or key >= below:  # an empty slot is below any key
             continue
         to = min(found, depth - 1)
         while to > start and keys[to - 1] < key:
