@@ -144,7 +144,7 @@ class NaiveMarket:
                 lots -= got
                 self.gone(-side, price, got, ts)
                 pieces.append((ts, -1, price + shift, got))
-        if self.response.impact.bps_per_million:
+        if pieces and self.response.impact.bps_per_million:
             kick = 0.0
             for _, _, price, got in pieces:
                 millions = float(self.instrument.notional(price, got)) / 1e6
@@ -154,10 +154,9 @@ class NaiveMarket:
         return pieces
 
     def rest(self, number: int, ts: int, side: int, price: int, lots: int) -> None:
-        self.requeue(ts)
-        order = NaiveOrder(number, side, price, lots, 0)
+        standing = self.book.sides[side].get(price - self.shift(ts), 0)
         older = [o.queue for o in self.orders if (o.side, o.price) == (side, price)]
-        order.queue = max([self.standing(order), *older[-1:]])
+        order = NaiveOrder(number, side, price, lots, max([standing, *older[-1:]]))
         self.orders.append(order)
 
     def remove(self, number: int) -> int:

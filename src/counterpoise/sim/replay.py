@@ -211,9 +211,7 @@ class ReplayMarket:
         count = len(self._numbers)
         if count == _ORDER_ROWS:
             raise InputError(f"{self.instrument.id}: {_ORDER_ROWS} orders rest already; cancel some first")
-        shown = self.shift_ticks(ts_ns)
-        k.requeue(self._book, self._orders, self._standing, shown)
-        queue = int(quantity_at(self._book, (1 - side) >> 1, side * (price_ticks - shown)))
+        queue = int(quantity_at(self._book, (1 - side) >> 1, side * (price_ticks - self.shift_ticks(ts_ns))))
         better = -self._orders[:, k.SIDE] * self._orders[:, k.PRICE]  # smaller goes first
         row = int(np.searchsorted(better, -side * price_ticks, side="right"))
         if row and better[row - 1] == -side * price_ticks:  # never ahead of an older order of ours
