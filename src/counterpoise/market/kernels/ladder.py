@@ -328,12 +328,27 @@ def rehash(book: Int1D, larger: Int1D) -> None:
 
 
 @kernel
+def _sum(lots: Int1D) -> int:
+    total = 0
+    for i in range(len(lots)):
+        total += lots[i]
+    return total
+
+
+@kernel
 def depth_between(book: Int1D, side: int, key: int, top: int) -> int:
     """Lots resting at keys in [key, top]."""
     head, bits, lots = side * HEAD, _BITS + side * _WORDS, _LOTS + side * WINDOW
     total = 0
     at = min(top, book[head + BEST])
     end = max(key, book[head + LO])
+    if at - end < 4 * book[head + COUNT]:  # many of the slots are live: add them all, the ring in two runs
+        first, last = lots + (end & _MASK), lots + (at & _MASK)
+        if at >= end and first > last:
+            total += _sum(book[first : lots + WINDOW]) + _sum(book[lots : last + 1])
+        elif at >= end:
+            total += _sum(book[first : last + 1])
+        at = end - 1
     while at >= end:
         slot = at & _MASK
         live = book[bits + (slot >> 6)] & ~(np.int64(-2) << (slot & 63))
