@@ -41,9 +41,9 @@ MOVING = Response(impact=TransientImpact(bps_per_million=0.76), refill_half_life
 
 def recording(path: Path | None) -> tuple[Instrument, Events]:
     if path is None:
-        market = generate(default_config())
-        name = next(iter(market))
-        return parse_instrument(name, tick="0.1", lot="0.001"), market[name]
+        config = default_config()
+        instrument = config.tokens[0].instrument(config.venue)
+        return instrument, generate(config)[instrument.id]
     instrument = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
     batches = read_binance_capture(path, venue=instrument.venue, instrument=lambda _: instrument)
     return instrument, merge_events([Events.from_frame(batch.frame) for batch in batches])
