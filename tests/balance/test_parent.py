@@ -247,12 +247,22 @@ def test_a_request_that_was_refused_is_not_the_end_of_the_order() -> None:
     assert p.live_lots == 10
 
 
-def test_a_refused_order_frees_its_lots() -> None:
+def test_a_refused_order_frees_its_lots_and_is_not_proposed_again_within_its_slice() -> None:
     p = parent()
     order = placed(p, 0)
     p.refused(order.client_id)
     assert p.live_lots == 0
-    assert placed(p, 1).client_id == "p-00002"
+    assert step(p, 1) == []
+    assert placed(p, 10).client_id == "p-00002"
+
+
+def test_a_cap_that_grows_trade_by_trade_sends_no_crumbs() -> None:
+    """A slice is 10 lots; under half of it waits while the cap holds the rest back, but not in the last slice."""
+    p = parent(max_participation=0.5, min_child=0.5)
+    assert [step(p, 0, market_lots=others) for others in (0, 4)] == [[], []]
+    assert placed(p, 1, market_lots=5).qty_lots == 5
+    late = parent(max_participation=0.5, min_child=0.5)
+    assert placed(late, 91, market_lots=1).qty_lots == 1
 
 
 def test_what_cannot_be_is_an_error() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from counterpoise.balance.tca import Executions, Shortfall, shortfall
 from counterpoise.core.errors import InputError
+from counterpoise.market.instrument import Instrument, InstrumentKind
 
 PARTS = ("delay", "spread", "impact", "timing", "opportunity", "fees")
 PRICES = st.floats(50, 200)
@@ -130,3 +131,27 @@ def test_executions_that_are_not_numbers_are_refused(column: str) -> None:
 def test_more_filled_than_wanted_is_refused() -> None:
     with pytest.raises(InputError, match=r"2\.0 was filled of a parent of 1\.9; reconcile"):
         shortfall(executions((100, 2, 0, 100, 100)), side=1, qty=1.9, decision_price=100, arrival_price=100, close_price=100)
+
+
+@given(FILLS, st.sampled_from([1, -1]), PRICES, PRICES, PRICES)
+def test_an_inverse_contract_costs_coins(
+    fills: list[tuple[float, float, float, float, float]], side: int, decision: float, arrival: float, close: float
+) -> None:
+    """What is lost is the profit of the same position held from the decision price to the price paid, and to the close."""
+    traded = executions(*fills)
+    qty = float(traded.qty.sum()) + 3
+    cost = shortfall(
+        traded, side=side, qty=qty, decision_price=decision, arrival_price=arrival, close_price=close, inverse=True
+    )
+    perp = Instrument(
+        venue="v", symbol="BTCUSD", kind=InstrumentKind.PERP, base="BTC", quote="USD", settle="BTC", tick="1e-9", lot="1e-9",
+        inverse=True,
+    )  # fmt: skip
+
+    def profit(start: float, end: float, amount: float) -> float:
+        return float(perp.profit(round(start * 1e9), round(end * 1e9), round(side * amount * 1e9)))
+
+    paid = sum(profit(decision, float(p), float(q)) for p, q in zip(traded.price, traded.qty, strict=True))
+    missed = profit(decision, close, 3)
+    assert cost.total == pytest.approx(paid + missed + float(traded.fee.sum()), abs=1e-7)
+    assert cost.notional == pytest.approx(qty / decision)

@@ -137,17 +137,18 @@ def _show_run(result: Run, *, as_json: bool) -> None:
     if as_json:
         print_json(result.summary)
     else:
-        cost, quote = result.shortfall, result.instrument.quote
+        cost, money = result.shortfall, result.instrument.settle
+        digits = 8 if result.instrument.inverse else 2
         parts = ("delay", "spread", "impact", "timing", "opportunity", "fees", "total")
-        rows = [(p, round(getattr(cost, p), 2), round(cost.bps(p), 3)) for p in parts]
+        rows = [(p, round(getattr(cost, p), digits), round(cost.bps(p), 3)) for p in parts]
         s = result.summary
-        print_table(f"{s['side']} {s['qty']} {s['instrument']}: implementation shortfall", ("cause", quote, "bps"), rows)
+        print_table(f"{s['side']} {s['qty']} {s['instrument']}: implementation shortfall", ("cause", money, "bps"), rows)
         print_table(
             "execution",
             ("filled", "average price", "share of volume %", "as maker %", "orders", "fills"),
             [
                 (
-                    s["shortfall"]["filled_qty"],
+                    s["filled_qty"],
                     s["shortfall"]["average_price"],
                     None if s["participation"] is None else round(100 * s["participation"], 2),
                     None if s["maker_share"] is None else round(100 * s["maker_share"], 1),

@@ -102,7 +102,7 @@ def _cards(run: Run) -> str:
     done = 100 * cost.filled_qty / (cost.filled_qty + cost.unfilled_qty)
     cards = [
         (f"{cost.total_bps:+.2f} bps", "total shortfall", "loss" if cost.total > 0 else "gain"),
-        (f"{cost.total:,.0f} {run.instrument.quote}", "total shortfall", "loss" if cost.total > 0 else "gain"),
+        (f"{_money(cost.total, run)} {run.instrument.settle}", "total shortfall", "loss" if cost.total > 0 else "gain"),
         (f"{done:.1f} %", "filled", ""),
         (_number(cost.average_price, run.instrument.price_grid.size), f"average price [{run.instrument.quote}]", ""),
         (_percent(summary["participation"]), "of all volume", ""),
@@ -118,10 +118,9 @@ def _cards(run: Run) -> str:
 
 def _cost_table(run: Run) -> str:
     names = ("delay", "spread", "impact", "timing", "opportunity", "fees", "total")
-    rows = "".join(
-        f"<tr><td>{n}</td><td>{getattr(run.shortfall, n):,.2f}</td><td>{run.shortfall.bps(n):+.3f}</td></tr>" for n in names
-    )
-    return f"<table><tr><th>cause</th><th>{run.instrument.quote}</th><th>bps</th></tr>{rows}</table>"
+    cost = run.shortfall
+    rows = "".join(f"<tr><td>{n}</td><td>{_money(getattr(cost, n), run)}</td><td>{cost.bps(n):+.3f}</td></tr>" for n in names)
+    return f"<table><tr><th>cause</th><th>{run.instrument.settle}</th><th>bps</th></tr>{rows}</table>"
 
 
 def _flow_note(summary: dict[str, Any]) -> str:
@@ -153,3 +152,8 @@ def _number(value: float | None, step: float) -> str:
 
 def _percent(share: float | None) -> str:
     return "none" if share is None else f"{100 * share:.1f} %"
+
+
+def _money(amount: float, run: Run) -> str:
+    """Cents of a currency, or eight digits of a coin."""
+    return f"{amount:,.8f}" if run.instrument.inverse else f"{amount:,.2f}"

@@ -179,7 +179,8 @@ def set_aside(journal: Path) -> Path | None:
 
 def _cost(result: SessionResult, parent: Parent, contexts: Sequence[FillContext]) -> Shortfall:
     """Decision: the first sound mid of the parent's time. Arrival: when its first child was sent. Close: when it ended."""
-    price, qty = parent.instrument.price_grid, parent.instrument.qty_grid
+    instrument = parent.instrument
+    price, unit = instrument.price_grid, instrument.qty_grid.size * float(instrument.multiplier)
     begin, end = int(parent.schedule.start_ns[0]), int(parent.schedule.end_ns[-1])
     sound = result.steps.filter(
         (pl.col("state") == "SYNCED") & (pl.col("bid_ticks") > 0) & (pl.col("ask_ticks") > 0) & (pl.col("ts") >= begin)
@@ -194,7 +195,7 @@ def _cost(result: SessionResult, parent: Parent, contexts: Sequence[FillContext]
     of = [by_order[f.client_id, f.ts_ns] for f in fills]
     executions = Executions(
         price=np.array([price.value(f.price_ticks) for f in fills]),
-        qty=np.array([qty.value(f.qty_lots) for f in fills]),
+        qty=np.array([f.qty_lots for f in fills]) * unit,
         fee=np.array([f.fee for f in fills]),
         mid=np.array([c.shown_mid_ticks * price.size for c in of]),
         market_mid=np.array([c.recorded_mid_ticks * price.size for c in of]),
@@ -202,7 +203,8 @@ def _cost(result: SessionResult, parent: Parent, contexts: Sequence[FillContext]
     return shortfall(
         executions,
         side=parent.side,
-        qty=qty.value(parent.qty_lots),
+        qty=parent.qty_lots * unit,
+        inverse=instrument.inverse,
         decision_price=float(sound["mid"][0]),
         arrival_price=float(arrival[0]) if len(arrival) else float(sound["mid"][0]),
         close_price=float(close[-1]) if len(close) else float(sound["mid"][0]),
@@ -212,8 +214,9 @@ def _cost(result: SessionResult, parent: Parent, contexts: Sequence[FillContext]
 def _summary(
     config: RunConfig, parent: Parent, result: SessionResult, *, cost: Shortfall, frames: RunFrames, data_hash: str
 ) -> dict[str, Any]:
-    market_qty = float(frames.steps["market_qty"][-1])
-    maker = frames.fills.filter(pl.col("maker"))["qty"].sum()
+    qty = parent.instrument.qty_grid
+    own, others = qty.value(parent.filled_lots), float(frames.steps["market_qty"][-1])
+    maker = sum(f.qty_lots for f in result.fills if f.maker)
     return {
         "config_hash": config_hash(config),
         "data_hash": data_hash,
@@ -222,8 +225,8 @@ def _summary(
         "instrument": parent.instrument.id,
         "side": config.parent.side,
         "qty": config.parent.qty,
-        "filled_qty": cost.filled_qty,
-        "unfilled_qty": cost.unfilled_qty,
+        "filled_qty": own,
+        "unfilled_qty": qty.value(parent.qty_lots - parent.filled_lots),
         "start_ns": int(parent.schedule.start_ns[0]),
         "end_ns": int(parent.schedule.end_ns[-1]),
         "decision_price": cost.decision_price,
@@ -231,8 +234,8 @@ def _summary(
         "orders": len(result.orders),
         "fills": len(result.fills),
         "refused": result.refused,
-        "maker_share": float(maker) / cost.filled_qty if cost.filled_qty else None,
-        "participation": cost.filled_qty / (market_qty + cost.filled_qty) if market_qty + cost.filled_qty else None,
+        "maker_share": maker / parent.filled_lots if parent.filled_lots else None,
+        "participation": own / (own + others) if own + others else None,
         "shortfall": msgspec.to_builtins(cost),
         "shortfall_bps": {p: cost.bps(p) for p in ("delay", "spread", "impact", "timing", "opportunity", "fees", "total")},
         "flow": _flow_summary(frames.flow),

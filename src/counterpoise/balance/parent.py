@@ -40,6 +40,9 @@ class ParentConfig(Config, frozen=True, kw_only=True):
         Part of a slice spent waiting at our own touch before what is left crosses the spread; 0 crosses at once, 1 never.
     cross_bps : float
         How far beyond the opposite touch a crossing order may reach.
+    min_child : float
+        Part of a slice's quantity that a child waits to have, so that a cap that grows trade by trade does not send crumbs; in
+        [0, 1].
     """
 
     side: Literal["buy", "sell"]
@@ -49,6 +52,7 @@ class ParentConfig(Config, frozen=True, kw_only=True):
     limit_price: str = ""
     cross_after: float = 0.5
     cross_bps: float = 1.0
+    min_child: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0 < self.max_participation <= 1 or not 0 <= self.cross_after <= 1 or not 0 <= self.cross_bps < 1000:
@@ -56,6 +60,8 @@ class ParentConfig(Config, frozen=True, kw_only=True):
                 "a parent needs max_participation in (0, 1], cross_after in [0, 1] and cross_bps in [0, 1000), found "
                 f"{self.max_participation}, {self.cross_after}, {self.cross_bps}"
             )
+        if not 0 <= self.min_child <= 1:
+            raise InputError(f"a parent needs min_child in [0, 1], found {self.min_child}")
         parse_duration(self.slice)
 
 
@@ -103,6 +109,8 @@ class Parent:
         )
         self._limit = instrument.price_grid.steps(config.limit_price) if config.limit_price else 0
         self._share = Fraction(str(config.max_participation))
+        self._least_child = int(config.min_child * self.qty_lots / len(self.schedule.end_ns))
+        self._slice = self._refused_in = -1
         self._children: dict[str, _Child] = {}
         self._live: dict[str, _Child] = {}
         self.filled_lots = 0
@@ -183,6 +191,9 @@ class Parent:
             return self._cancel(stale)
         if self._live:
             return []
+        self._slice = now
+        if now == self._refused_in:
+            return []
         target_lots = int(self.schedule.cumulative_lots[now])
         lots = self._lots(target_lots, market_lots, price, last=now == len(self.schedule.end_ns) - 1)
         if not lots:
@@ -210,7 +221,7 @@ class Parent:
         return min(price, self._limit) if self.side > 0 else max(price, self._limit)
 
     def _lots(self, target_lots: int, market_lots: int, price_ticks: int, *, last: bool) -> int:
-        """Behind the schedule, inside the cap, and neither dust now nor leaving dust behind.
+        """Behind the schedule, inside the cap, no crumb of what it holds back, and neither dust now nor leaving dust behind.
 
         What would leave dust takes it along where the cap allows, else leaves enough for one more order; in the last slice,
         when there may be none, as little as can be is left.
@@ -218,7 +229,8 @@ class Parent:
         spoken_for = self.filled_lots + self.live_lots
         cap = self.qty_lots if self._share == 1 else int(self._share / (1 - self._share) * market_lots)
         lots = min(target_lots, cap) - spoken_for
-        if lots <= 0:
+        crumb = lots < target_lots - spoken_for and lots < self._least_child
+        if lots <= 0 or (crumb and not last):
             return 0
         least = max(1, ceil(self.instrument.least_notional / self.instrument.notional(price_ticks, 1)))
         whole = self.qty_lots - spoken_for
@@ -244,9 +256,10 @@ class Parent:
         return PlaceOrder(order)
 
     def refused(self, client_id: str) -> None:
-        """A limit of ours stopped a child before it was sent."""
+        """A limit of ours stopped a child before it was sent: nothing more is proposed within its slice."""
         child = self._live.pop(client_id)
         child.state, child.left_lots = OrderState.REJECTED, 0
+        self._refused_in = self._slice
 
     @staticmethod
     def _cancel(children: list[_Child]) -> list[Action]:

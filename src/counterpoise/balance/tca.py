@@ -21,8 +21,8 @@ class Executions(NamedTuple):
     Attributes
     ----------
     price : (n,) float64 [quote]
-    qty : (n,) float64 [base]
-    fee : (n,) float64 [quote]
+    qty : (n,) float64 [base; quote for an inverse contract]
+    fee : (n,) float64 [settle]
     mid : (n,) float64 [quote]
         Just before each fill, as shown to us.
     market_mid : (n,) float64 [quote]
@@ -37,7 +37,7 @@ class Executions(NamedTuple):
 
 
 class Shortfall(msgspec.Struct, frozen=True, kw_only=True):
-    """Implementation shortfall in the quote currency and in bps of the whole parent's value at the decision price.
+    """Implementation shortfall in the settle currency and in bps of the whole parent's value at the decision price.
 
     A cost is positive. delay + spread + impact + timing + opportunity + fees = total.
     """
@@ -71,12 +71,14 @@ def shortfall(
     decision_price: float,
     arrival_price: float,
     close_price: float,
+    inverse: bool = False,
 ) -> Shortfall:
     """Perold's implementation shortfall, split by cause.
 
     With s the side, q and p the fills, D, A and C the decision, arrival and closing mids:
     delay = s Σq (A − D), spread = s Σq (p − mid), impact = s Σq (mid − market mid), timing = s Σq (market mid − A),
-    opportunity = s (qty − Σq)(C − D).
+    opportunity = s (qty − Σq)(C − D). An inverse contract is worth −1/p coins a unit of quote: there every price p above stands
+    for −1/p, quantities are in the quote currency, and all money is in coins.
 
     Parameters
     ----------
@@ -84,9 +86,11 @@ def shortfall(
     side : int
         +1 buy, −1 sell.
     qty : float
-        Of the parent [base].
+        Of the parent [base; quote for an inverse contract].
     decision_price, arrival_price, close_price : float
         Mids [quote] when it was decided, when the first child could trade, and when it ended.
+    inverse : bool
+        Whether profit is in coins, by the inverse of the price.
 
     Raises
     ------
@@ -116,17 +120,19 @@ def shortfall(
     if filled > qty:
         raise InputError(f"{filled} was filled of a parent of {qty}; reconcile with the venue")
     unfilled = qty - filled
+    decision, arrival, close = (_worth(np.array([p]), inverse)[0] for p in prices)
+    paid, mid, market_mid = (_worth(p, inverse) for p in (e.price, e.mid, e.market_mid))
     parts = {
-        "delay": side * filled * (arrival_price - decision_price),
-        "spread": side * float((e.qty * (e.price - e.mid)).sum()),
-        "impact": side * float((e.qty * (e.mid - e.market_mid)).sum()),
-        "timing": side * float((e.qty * (e.market_mid - arrival_price)).sum()),
-        "opportunity": side * unfilled * (close_price - decision_price),
+        "delay": side * filled * float(arrival - decision),
+        "spread": side * float((e.qty * (paid - mid)).sum()),
+        "impact": side * float((e.qty * (mid - market_mid)).sum()),
+        "timing": side * float((e.qty * (market_mid - arrival)).sum()),
+        "opportunity": side * unfilled * float(close - decision),
         "fees": float(e.fee.sum()),
     }
     parts = {name: cost + 0.0 for name, cost in parts.items()}  # no -0.0 in a report
     total = sum(parts.values())
-    notional = qty * decision_price
+    notional = qty * abs(float(decision))
     return Shortfall(
         **parts,
         total=total,
@@ -134,8 +140,17 @@ def shortfall(
         notional=notional,
         filled_qty=filled,
         unfilled_qty=unfilled,
-        average_price=float((e.price * e.qty).sum() / filled) if filled else None,
+        average_price=float(_price((paid * e.qty).sum() / filled, inverse)) if filled else None,
         decision_price=decision_price,
         arrival_price=arrival_price,
         close_price=close_price,
     )
+
+
+def _worth(price: Float1D, inverse: bool) -> Float1D:
+    """What a unit is worth in the settle currency, rising with the price."""
+    return -1 / price if inverse else price
+
+
+def _price(worth: float, inverse: bool) -> float:
+    return -1 / worth if inverse else worth
