@@ -22,9 +22,9 @@ __all__ = ["check_lake", "check_recording", "is_lake", "quality_frame"]
 _TICK_TABLES = ("book", "quote", "trade", "liquidation")
 
 
-def is_lake(path: Path) -> bool:
-    """Whether a path is a lake's folder, not a recording."""
-    return path.is_dir() and (path / "_manifest").is_dir()
+def is_lake(source: str) -> bool:
+    """Whether a source is a lake, a folder or URL, and not a recording."""
+    return "://" in source or (Path(source) / "_manifest").is_dir()
 
 
 def check_lake(

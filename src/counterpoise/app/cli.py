@@ -160,7 +160,10 @@ def _show_run(result: Run, *, as_json: bool) -> None:
     note(f"report: {path}")
 
 
-@app.command(epilog="Example: counterpoise ingest usdm/btcusdt_20240808.gz --venue binance_usdm --lake lake")
+@app.command(
+    epilog="Example: counterpoise ingest ../shared/data/01_binance_l2_20240808/usdm/btcusdt_20240808.gz "
+    "--venue binance_usdm --lake lake"
+)
 def ingest(
     sources: Annotated[list[Path], typer.Argument(help="Recordings: captures, CSV, Parquet.", show_default=False)],
     lake: _LakeDir,
@@ -208,7 +211,7 @@ def ingest(
 
 @app.command(epilog="Example: counterpoise check lake --json")
 def check(
-    source: Annotated[Path, typer.Argument(help="A lake, or a recording.", show_default=False)],
+    source: Annotated[str, typer.Argument(help="A lake (folder or URL), or a recording.", show_default=False)],
     venue: Annotated[str, typer.Option("--venue", help="Venue of a recording, where the file does not say.")] = "",
     symbol: Annotated[str, typer.Option("--symbol", help="Symbol of a recording, where the file does not say.")] = "",
     instrument: Annotated[str, typer.Option("--instrument", help="Only this venue:symbol of a lake.")] = "",
@@ -232,7 +235,7 @@ def check(
         if is_lake(source):
             reports = list(check_lake(Lake(source), instrument_id=instrument or None, stale_ns=stale_ns, progress=show))
         else:
-            reader = open_source([source], options=IngestOptions(venue=venue, symbol=symbol, max_bad=max_bad))
+            reader = open_source([Path(source)], options=IngestOptions(venue=venue, symbol=symbol, max_bad=max_bad))
             reports = list(check_recording(reader, stale_ns=stale_ns))
     if out is not None:
         write_frame(quality_frame(reports), out)

@@ -42,8 +42,9 @@ def flow(
         Where prices come from; by default the best that the lake has of the instrument, see `quote_source`.
     """
     source = quotes or quote_source(instrument_id, lake=lake)
-    held = set(lake.describe().filter(pl.col("instrument") == instrument_id)["table"])
-    tables = tuple(t for t in _TABLES[source] if t in held) or _TABLES[source]
+    held = lake.describe().filter((pl.col("instrument") == instrument_id) & pl.col("table").is_in(_TABLES[source]))
+    tables = tuple(t for t in _TABLES[source] if t in set(held["table"])) or _TABLES[source]
+    total = max(1, int(held["rows"].sum()))
     instrument = lake.terms(instrument_id, start_ns=start_ns, end_ns=end_ns, tables=tables)
     measures = Measures(instrument, every_ns=every_ns, quotes=source, bands_bps=bands_bps, stale_ns=stale_ns)
     bins: list[pl.DataFrame] = []
@@ -51,7 +52,7 @@ def flow(
     for events in lake.stream(instrument_id, tables=tables, start_ns=start_ns, end_ns=end_ns):
         bins.append(measures.step(events))
         rows += events.rows
-        progress(rows)
+        progress(rows / total, f"{rows:,} rows")
     return pl.concat([*bins, measures.finish()])
 
 

@@ -155,7 +155,11 @@ def ingest(paths: Sequence[Path], *, lake: Lake, options: IngestOptions, progres
         extra = [options.columns] if options.columns else []
         reader = open_source(files, options=options)
         source = source_hash([*files, *extra], f"{_READING}|{reading}")
-        result = lake.ingest(source, reader, replace=options.replace)
+
+        def show(rows: float, /, note: str = "", *, at: float = len(done), name: str = files[0].name) -> None:
+            progress(at, f"{name} {rows:,.0f} rows {note}")
+
+        result = lake.ingest(source, reader, progress=show, replace=options.replace)
         done.append(Ingested(files[0], source, None if result.already_there else reader.report, result.rows))
         progress(len(done), files[0].name)
     return done

@@ -14,8 +14,9 @@ import polars as pl
 from counterpoise.balance.parent import Action, CancelOrder, Parent, PlaceOrder
 from counterpoise.core.clock import SimClock
 from counterpoise.core.errors import InputError
+from counterpoise.core.log import get_log
 from counterpoise.core.progress import Progress, silent
-from counterpoise.core.units import format_duration
+from counterpoise.core.units import format_duration, format_time
 from counterpoise.flow.measures import Measures
 from counterpoise.market.event import TRADE, Events
 from counterpoise.market.order import Approved, Fill, Order
@@ -108,6 +109,8 @@ class Session:
         To hear what became of the last orders, let `until_ns` lie after the parent's end by a message's way there and back.
         """
         start_ns = ts_ns = self._clock.now_ns()
+        log = get_log(parent=self._parent.name, instrument=self._parent.instrument.id)
+        log.info("session starts", at=format_time(start_ns), until=format_time(until_ns))
         while ts_ns < until_ns:
             ts_ns = min(ts_ns + self._step_ns, until_ns)
             self._clock.move_to(ts_ns)
@@ -115,6 +118,8 @@ class Session:
             progress((ts_ns - start_ns) / (until_ns - start_ns))
         for action in self._parent.stop():
             self._act(ts_ns, action, self._venue.top(self._parent.instrument.id))
+        left = self._parent.qty_lots - self._parent.filled_lots
+        log.info("session ends", at=format_time(ts_ns), filled_lots=self._parent.filled_lots, left_lots=left)
         self._journal.append(Finished(ts_ns=ts_ns))
         self._journal.flush()
         measures = {name: one.finish() for name, one in self._measures.items()}
@@ -166,6 +171,7 @@ class Session:
             self._orders.append((ts_ns, order))
         else:
             self._journal.append(RefusedIntent(ts_ns=ts_ns, order=order, reason=decision.reason))
+            get_log(parent=parent.name).warning("a limit refused an order", order=order.client_id, reason=decision.reason)
             parent.refused(order.client_id)
             self._refused += 1
 
