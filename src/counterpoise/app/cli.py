@@ -106,8 +106,10 @@ def demo(
     from counterpoise.app.demo import demo as run_demo
     from counterpoise.core.progress import progress
 
-    with _kernels(), progress("demo", 1.0) as show:
-        _show_run(run_demo(out=out, seed=seed, progress=show), as_json=as_json)
+    with _kernels():
+        with progress("demo", 1.0) as show:
+            result = run_demo(out=out, seed=seed, progress=show)
+        _show_run(result, as_json=as_json)
 
 
 @app.command(epilog="Example: counterpoise run examples/massive_order.toml --out out/massive")
@@ -122,11 +124,12 @@ def run(
     from counterpoise.app.run import save
     from counterpoise.core.progress import progress
 
-    with _kernels(), progress("run", 1.0) as show:
-        result = run_file(config, out=out, progress=show)
+    with _kernels():
+        with progress("run", 1.0) as show:
+            result = run_file(config, out=out, progress=show)
         _show_run(result, as_json=as_json)
-        if store:
-            save(result, store)
+    if store:
+        save(result, store)
 
 
 def _show_run(result: Run, *, as_json: bool) -> None:

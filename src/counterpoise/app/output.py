@@ -31,13 +31,16 @@ def print_json(value: Any) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table as wide as the terminal; numbers to the right."""
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    table = Table(header_style="bold", box=None, pad_edge=False)
     numeric = [all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(columns))]
     for name, right in zip(columns, numeric, strict=True):
         table.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(title, style="italic", markup=False)
+    console.print(table)
+    console.print()
 
 
 def _cell(value: object) -> str:
