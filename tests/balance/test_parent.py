@@ -257,10 +257,17 @@ def test_a_refused_order_frees_its_lots_and_is_not_proposed_again_within_its_sli
 
 
 def test_a_cap_that_grows_trade_by_trade_sends_no_crumbs() -> None:
-    """A slice is 10 lots; under half of it waits while the cap holds the rest back, but not in the last slice."""
+    """A slice is 10 lots; under half of it waits while the cap holds the rest back. One crumb goes when a slice crosses."""
     p = parent(max_participation=0.5, min_child=0.5)
     assert [step(p, 0, market_lots=others) for others in (0, 4)] == [[], []]
     assert placed(p, 1, market_lots=5).qty_lots == 5
+    slow = parent(max_participation=0.5, min_child=0.5, cross_after=0.5)
+    assert step(slow, 4, market_lots=3) == []
+    crumb = placed(slow, 5, market_lots=3)
+    assert crumb.qty_lots == 3
+    slow.hear(fill(crumb, 3))
+    slow.hear(update(crumb, OrderState.FILLED))
+    assert step(slow, 6, market_lots=4) == []
     late = parent(max_participation=0.5, min_child=0.5)
     assert placed(late, 91, market_lots=1).qty_lots == 1
 

@@ -148,7 +148,7 @@ def _show_run(result: Run, *, as_json: bool) -> None:
         print_table(f"{s['side']} {s['qty']} {s['instrument']}: implementation shortfall", ("cause", money, "bps"), rows)
         print_table(
             "execution",
-            ("filled", "average price", "share of volume %", "as maker %", "orders", "fills"),
+            ("filled", "average price", "share of volume %", "as maker %", "orders", "fills", "refused"),
             [
                 (
                     s["filled_qty"],
@@ -157,10 +157,14 @@ def _show_run(result: Run, *, as_json: bool) -> None:
                     None if s["maker_share"] is None else round(100 * s["maker_share"], 1),
                     s["orders"],
                     s["fills"],
+                    s["refused"],
                 )
             ],
         )
     note(f"report: {path}")
+    if result.summary["refused"] and not result.summary["orders"]:
+        note("every child order was refused by a limit; the journal says which")
+        raise typer.Exit(4)
 
 
 @app.command(

@@ -26,7 +26,8 @@ def open_feed(data: DataConfig, *, config_path: Path, out: Path) -> tuple[Feed, 
     if data.captures:
         lake = Lake(out / "lake")
         venue, _, symbol = data.instrument.partition(":")
-        done = ingest(recordings(data, config_path), lake=lake, options=IngestOptions(venue=venue, symbol=symbol))
+        told = IngestOptions(venue=venue, symbol=symbol)  # where a file does not say them
+        done = ingest(recordings(data, config_path), lake=lake, options=told)
         digest = hashlib.sha256("".join(item.source for item in done).encode()).hexdigest()[:16]
     else:
         lake = Lake(config_path.parent / data.lake)

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from counterpoise.adapters.lake import Lake
-from counterpoise.core.errors import UnknownName
+from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.progress import Progress, silent
-from counterpoise.core.units import SECOND_NS
+from counterpoise.core.units import SECOND_NS, format_time
 from counterpoise.flow.measures import DEFAULT_BANDS_BPS, Measures, QuoteSource
 
 __all__ = ["explained", "flow", "mean", "quote_source", "require_source", "summarise"]
@@ -53,7 +53,12 @@ def flow(
         bins.append(measures.step(events))
         rows += events.rows
         progress(rows / total, f"{rows:,} rows")
-    return pl.concat([*bins, measures.finish()])
+    frame = pl.concat([*bins, measures.finish()])
+    if frame.is_empty():
+        span = lake.span_ns(instrument_id, tables=tables)
+        held_span = " to ".join(map(format_time, span)) if span else "nothing"
+        raise InputError(f"{instrument_id} has no event in the range; the lake holds {held_span}")
+    return frame
 
 
 def quote_source(instrument_id: str, *, lake: Lake) -> QuoteSource:

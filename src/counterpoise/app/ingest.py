@@ -103,10 +103,10 @@ def open_source(paths: Sequence[Path], *, options: IngestOptions) -> Reader:
     columns = load_config(options.columns, TableMap) if options.columns else None
 
     def terms(symbol: str) -> Instrument:
-        return _terms(f"{venue}:{options.symbol or symbol}", path, form=form, columns=columns, options=options)
+        return _terms(f"{venue}:{symbol}", path, form=form, columns=columns, options=options)
 
     many = form == "binance_capture" or form.startswith("tardis:")
-    instrument = terms if many else terms(_symbol_of(path, form))
+    instrument = terms if many else terms(options.symbol or _symbol_of(path, form))
     opening = Opening(instrument=instrument, venue=venue, columns=columns, max_bad=options.max_bad)
     return open_recording(path, opening, form=form)
 

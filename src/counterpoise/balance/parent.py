@@ -41,8 +41,8 @@ class ParentConfig(Config, frozen=True, kw_only=True):
     cross_bps : float
         How far beyond the opposite touch a crossing order may reach.
     min_child : float
-        Part of a slice's quantity that a child waits to have, so that a cap that grows trade by trade does not send crumbs; in
-        [0, 1].
+        Part of a slice's quantity that a child waits to have, so that a cap that grows trade by trade does not send crumbs: of
+        what is smaller, one a slice goes out, when it crosses. In [0, 1].
     """
 
     side: Literal["buy", "sell"]
@@ -110,7 +110,7 @@ class Parent:
         self._limit = instrument.price_grid.steps(config.limit_price) if config.limit_price else 0
         self._share = Fraction(str(config.max_participation))
         self._least_child = int(config.min_child * self.qty_lots / len(self.schedule.end_ns))
-        self._slice = self._refused_in = -1
+        self._slice = self._refused_in = self._crumb_in = -1
         self._children: dict[str, _Child] = {}
         self._live: dict[str, _Child] = {}
         self.filled_lots = 0
@@ -195,7 +195,12 @@ class Parent:
         if now == self._refused_in:
             return []
         target_lots = int(self.schedule.cumulative_lots[now])
-        lots = self._lots(target_lots, market_lots, price, last=now == len(self.schedule.end_ns) - 1)
+        last = now == len(self.schedule.end_ns) - 1
+        lots = self._lots(target_lots, market_lots, price, last=last)
+        if lots < min(self._least_child, target_lots - self.filled_lots) and not last:
+            if not late or self._crumb_in == now:
+                return []
+            self._crumb_in = now
         if not lots:
             return []
         return [self._place(lots, price, TimeInForce.IOC if crossing else TimeInForce.POST_ONLY)]
@@ -221,7 +226,7 @@ class Parent:
         return min(price, self._limit) if self.side > 0 else max(price, self._limit)
 
     def _lots(self, target_lots: int, market_lots: int, price_ticks: int, *, last: bool) -> int:
-        """Behind the schedule, inside the cap, no crumb of what it holds back, and neither dust now nor leaving dust behind.
+        """Behind the schedule, inside the cap, and neither dust now nor leaving dust behind.
 
         What would leave dust takes it along where the cap allows, else leaves enough for one more order; in the last slice,
         when there may be none, as little as can be is left.
@@ -229,8 +234,7 @@ class Parent:
         spoken_for = self.filled_lots + self.live_lots
         cap = self.qty_lots if self._share == 1 else int(self._share / (1 - self._share) * market_lots)
         lots = min(target_lots, cap) - spoken_for
-        crumb = lots < target_lots - spoken_for and lots < self._least_child
-        if lots <= 0 or (crumb and not last):
+        if lots <= 0:
             return 0
         least = max(1, ceil(self.instrument.least_notional / self.instrument.notional(price_ticks, 1)))
         whole = self.qty_lots - spoken_for
