@@ -38,11 +38,11 @@ def open_feed(data: DataConfig, *, config_path: Path, out: Path) -> tuple[Feed, 
 
 
 class WatchedFeed:
-    """A feed that remembers what it gave, for the quality report."""
+    """A feed that remembers what it gave of one instrument, for its quality report."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-        self.seen: dict[str, list[Events]] = {i.id: [] for i in feed.instruments}
+    def __init__(self, feed: Feed, instrument_id: str) -> None:
+        self._feed, self._watched = feed, instrument_id
+        self.seen: list[Events] = []
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -54,5 +54,6 @@ class WatchedFeed:
 
     def until(self, ts_ns: int) -> Iterator[tuple[Instrument, Events]]:
         for instrument, events in self._feed.until(ts_ns):
-            self.seen[instrument.id].append(events)
+            if instrument.id == self._watched:
+                self.seen.append(events)
             yield instrument, events

@@ -81,12 +81,12 @@ def run_config(config: RunConfig, *, config_path: Path, out: Path, progress: Pro
     instrument = next((i for i in feed.instruments if i.id == config.data.instrument), None)
     if instrument is None:
         raise ConfigError(f"[data] instrument {config.data.instrument!r} is not among {[i.id for i in feed.instruments]}")
-    watched, models = WatchedFeed(feed), config.venue
+    watched, models = WatchedFeed(feed, instrument.id), config.venue
     venue = SimVenue(watched, response=models.response, fees=models.fees, latency=models.latency, seed=config.seed)
     picture = DepthPicture(venue, instrument, at_least_ns=parse_duration(config.flow.every))
     result, parent = _session(config, venue, instrument, out, picture, progress)
     stale_ns = parse_duration(config.flow.stale_after)
-    quality = check_events(merge_events(watched.seen[instrument.id]), instrument, stale_ns=stale_ns)
+    quality = check_events(merge_events(watched.seen), instrument, stale_ns=stale_ns)
     cost = _cost(result, parent, venue.contexts())
     frames = run_frames(result, instrument, venue.contexts(), picture)
     summary = _summary(config, parent, result, cost=cost, frames=frames, data_hash=data_hash)
