@@ -8,10 +8,34 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT_S = 240
+
+
+SMALL_RUN = """
+name = "small"
+start_after = "2s"
+end_before = "2s"
+data = {instrument = "sim:BTC-PERP", synthetic = {duration = "10s", warm_up = "1s"}}
+parent = {side = "buy", qty = "1", slice = "2s"}
+"""
+TRADES = """received,time,px,size,aggressor
+1723161300000000,1723161299999000,61800.1,0.002,B
+1723161300500000,1723161300400000,61800.2,0.010,S
+"""
+
+
+def python_blocks(name: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def said_by(arguments: list[str], folder: Path) -> str:
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    assert done.returncode == 0, f"{arguments}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.stdout
 
 
 def console_commands(page: Path) -> list[str]:
@@ -50,15 +74,36 @@ def test_start_page_runs(data_dir: Path, tmp_path: Path) -> None:
         assert (project / name).stat().st_size > 0, f"{name} is missing after the last command"
 
 
-def test_csv_page_runs(tmp_path: Path) -> None:
-    code = re.search(
-        r"^```python\n(.*?)^```", (ROOT / "docs/how-to/ingest-csv.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
-    assert code
-    rows = ["1723161300000000,1723161299999000,61800.1,0.002,B", "1723161300500000,1723161300400000,61800.2,0.010,S"]
-    (tmp_path / "trades.csv").write_text("\n".join(["received,time,px,size,aggressor", *rows, ""]), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-c", code[1]], cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "2 rows" in done.stdout
+def test_pages_on_the_lake_run(tmp_path: Path) -> None:
+    (ingest,), (report,) = python_blocks("how-to/ingest-csv.md"), python_blocks("how-to/quality-report.md")
+    (tmp_path / "trades.csv").write_text(TRADES, encoding="utf-8")
+    python = [sys.executable, "-c"]
+    assert "2 rows" in said_by([*python, ingest], tmp_path)
+    assert said_by([*python, report], tmp_path).startswith("binance_usdm:BTCUSDT: ok")
+    lines = said_by([*python, python_blocks("how-to/sql.md")[0]], tmp_path)
+    assert "binance_usdm:BTCUSDT 0.1 0.001" in lines
+
+
+def test_page_on_the_results_database_runs(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(SMALL_RUN, encoding="utf-8")
+    (command,) = console_commands(ROOT / "docs" / "how-to" / "sql.md")
+    verb = command.removeprefix("counterpoise ").split()
+    said_by([str(Path(sys.executable).with_name("counterpoise")), *verb], tmp_path)
+    assert "sim:BTC-PERP" in said_by([sys.executable, "-c", python_blocks("how-to/sql.md")[1]], tmp_path)
+
+
+FILES_OF_A_RUN = {
+    *("config.json", "depth.parquet", "fills.parquet", "flow.parquet", "journal.log", "manifest.json", "orders.parquet"),
+    *("quality.parquet", "report.html", "results.json", "steps.parquet"),
+}
+
+
+def test_the_page_on_runs_names_every_file_and_column(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(SMALL_RUN, encoding="utf-8")
+    said_by([str(Path(sys.executable).with_name("counterpoise")), "run", "run.toml", "--out", "run"], tmp_path)
+    page = (ROOT / "docs" / "how-to" / "parent-order.md").read_text(encoding="utf-8")
+    cells = dict(re.findall(r"^\| `([\w.]+)` \| (.*) \|$", page, re.MULTILINE))
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES_OF_A_RUN <= set(cells)
+    for name in ("steps", "orders", "fills", "depth"):
+        columns = pl.read_parquet_schema(tmp_path / "run" / f"{name}.parquet")
+        assert not [c for c in columns if f"`{c}`" not in cells[f"{name}.parquet"]]

@@ -6,8 +6,10 @@ import ast
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from counterpoise.app.config import RunConfig
 from counterpoise.core import errors
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -65,9 +67,32 @@ def test_shortfall_table_adds_up() -> None:
     assert total[1] == pytest.approx(paper - real)
 
 
-@pytest.mark.parametrize("stage", ["core", "market", "flow", "sim", "balance", "adapters", "runtime"])
+BUILT = sorted(path.parent.name for path in (DOCS.parent / "src" / "counterpoise").glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("stage", BUILT)
 def test_stage_has_an_api_page(stage: str) -> None:
     assert f"::: counterpoise.{stage}\n" in (DOCS / "api" / f"{stage}.md").read_text(encoding="utf-8")
+
+
+def test_every_key_of_a_run_is_explained() -> None:
+    text = (DOCS / "how-to" / "parent-order.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"`(?:\[[\w.]+\.)?(\w+)\]?`", text.partition("## Before you run")[0]))
+    todo, keys = [RunConfig], set()
+    while todo:
+        for field in msgspec.inspect.type_info(todo.pop()).fields:
+            keys.add(field.name)
+            if isinstance(field.type, msgspec.inspect.StructType):
+                todo.append(field.type.cls)
+    assert not keys - explained - {"data", "parent", "flow", "venue", "limits"}
+
+
+def test_every_variable_of_the_environment_is_listed() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (DOCS.parent / "src").rglob("*.py")]
+    read = {name for text in sources for name in re.findall(r"[\"'](COUNTERPOISE_\w+)[\"']", text)}
+    page = (DOCS / "command-line.md").read_text(encoding="utf-8")
+    assert len(read) >= 4
+    assert read == set(re.findall(r"^\| `(COUNTERPOISE_\w+)`", page, flags=re.MULTILINE))
 
 
 def docstrings() -> list[tuple[str, str]]:
