@@ -30,10 +30,12 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         +1 buy, −1 sell.
     qty, filled_qty : str
         Exact decimals in the venue's unit.
-    arrival_price, average_price : float, optional
+    arrival_price : float, optional
+        Quote per base.
+    average_price : float, optional
         Quote per base; None when nothing was filled.
     shortfall_bps : float, optional
-        Implementation shortfall against the arrival price, positive is a cost.
+        Implementation shortfall against the decision price, positive is a cost.
     fees : float
         Settle currency, negative for rebates.
     start_ns, end_ns : int

@@ -1,4 +1,4 @@
-"""Pictures of a run. Blue is bid, buying and gain; orange is ask, selling and loss; shape or sign says it too."""
+"""Pictures of the report. Blue is bid, buying and gain; orange is ask, selling and loss; shape or sign says it too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of a run, as they are written beside its report."""
+"""Tables of a run in prices and quantities, and the samples of depth for its picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,22 @@ _COLUMNS: Final = 400  # at most, over the whole run
 
 @dataclass(frozen=True, slots=True)
 class RunFrames:
-    """Tables of a run, as they are written beside the report."""
+    """Tables of a run, as they are written beside the report. Times are UTC, prices in quote, quantities in the venue's unit.
+
+    Attributes
+    ----------
+    flow : DataFrame
+        Measures per bin of the market as recorded, see `counterpoise.flow.measures.Measures`.
+    steps : DataFrame
+        One row a decision: ts, bid and ask as shown to us, state, target_qty, filled_qty, live_qty, and market_qty, which
+        others traded since the start.
+    fills : DataFrame
+        ts, client_id, side (±1), price, qty, fee [settle], maker; mid just before as shown, market_mid without our impact.
+    orders : DataFrame
+        Children in the order they were sent: ts, client_id, side (±1), price, qty, time_in_force.
+    depth : DataFrame
+        Samples of the book as shown: ts, price (lower edge of a row), signed_qty (bids up, asks down), row_price (its height).
+    """
 
     flow: pl.DataFrame
     steps: pl.DataFrame

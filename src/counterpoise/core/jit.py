@@ -1,7 +1,7 @@
 """The one place that imports numba.
 
 `kernel` compiles a function on its first call and caches the machine code on disk. Numba's own file cache does not notice when
-a callee in *another* file changed, so the cache folder is named by a hash of every source file of the package.
+a callee in *another* file changed, so the cache folder is named by a hash of the sources of all kernels.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ArrayT = TypeVar("ArrayT")
 
 
 def cache_dir() -> Path:
-    """Folder of compiled kernels: one per state of the sources, numba version and CPU-independent."""
+    """Folder of compiled kernels, one for each state of their sources and version of numba; numba tells CPUs apart inside."""
     root = os.environ.get("COUNTERPOISE_CACHE") or platformdirs.user_cache_dir("counterpoise")
     digest = hashlib.sha256(numba.__version__.encode())
     package = Path(__file__).resolve().parents[1]
