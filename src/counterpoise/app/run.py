@@ -1,4 +1,4 @@
-"""`counterpoise run`: one session from a configuration to a folder of results."""
+"""`counterpoise run`: one session from a configuration to a folder of results, and to a results database."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def run(config_path: Path, *, out: Path | None = None, progress: Progress = sile
 
 
 def run_config(config: RunConfig, *, config_path: Path, out: Path, progress: Progress = silent) -> Run:
-    """Run a configuration: the same one on the same data writes the same bytes.
+    """Run a configuration: the same one on the same data writes the same bytes, but for the versions in ``manifest.json``.
 
     Raises
     ------
@@ -96,7 +96,18 @@ def run_config(config: RunConfig, *, config_path: Path, out: Path, progress: Pro
 
 
 def save(run: Run, store: str) -> None:
-    """Record a run and its fills in a database; the same run is recorded once."""
+    """Record a run and its fills in a database; the same run is recorded once.
+
+    Parameters
+    ----------
+    store : str
+        SQLAlchemy URL, as ``sqlite:///results.db``.
+
+    Raises
+    ------
+    InputError
+        If the database cannot be opened, or holds the same run with another outcome.
+    """
     summary, cost = run.summary, run.shortfall
     result = RunResult(
         config_hash=summary["config_hash"],
