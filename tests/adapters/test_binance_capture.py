@@ -386,3 +386,34 @@ def test_wrong_calls_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read"):
         read(tmp_path / "absent.gz")
     assert read(written(tmp_path, []))[0] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{START} " + json.dumps(trade(2**63)),
+        f"{START} " + json.dumps(depth(2**64, 10)),
+        f"{START} " + json.dumps(snapshot(2**63)),
+        f"{START} " + json.dumps(trade(7)).replace('"T": 4', '"T": 9223372036855'),
+        f"{2**63} " + json.dumps(trade(7)),
+        "0 " + json.dumps(trade(7)),
+        f"{START} " + json.dumps({"data": {"e": "aggTrade", "s": "BTCUSDT", "a": 2**63, "p": "1", "q": "1", "m": True}}),
+    ],
+)
+def test_numbers_past_64_bits_are_bad_records(line: str, tmp_path: Path) -> None:
+    path = written(tmp_path, [snapshot(20), line, trade(8)])
+    with pytest.raises(CorruptRecord, match=r"capture\.gz:2: "):
+        read(path)
+    batches, report = read(path, max_bad=1)
+    assert report.bad == 1
+    assert [row[1] for row in told(events_in(batches))] == [20, 8]
+
+
+def test_a_capture_of_the_wrong_market_is_refused(tmp_path: Path) -> None:
+    futures = depth(30, 10)
+    with pytest.raises(CorruptRecord, match=r"'pu' is '10'.*read it as binance_usdm or binance_coinm"):
+        read(written(tmp_path, [futures]), venue="binance")
+    spot = depth(30, 10)
+    del spot["data"]["pu"]
+    with pytest.raises(CorruptRecord, match=r"'pu' is 'missing'.*read a spot capture as binance"):
+        read(written(tmp_path, [spot]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 import polars as pl
@@ -27,23 +27,26 @@ __all__ = ["VENUES", "read_binance_capture"]
 
 VENUES: Final = ("binance", "binance_usdm", "binance_coinm")
 _NONE: Final = msgspec.Raw(b"")
+_LAST_NS: Final = 2**63 - 1
+_Number: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=_LAST_NS)]
+_Time: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=_LAST_NS // MS_NS)]  # ms
 
 
 class _Data(msgspec.Struct):
     """Fields of every stream's message; text of prices and sizes stays raw."""
 
     e: str = ""
-    E: int = 0
-    T: int = 0
+    E: _Time = 0
+    T: _Time = 0
     s: str = ""
-    U: int = -1
-    u: int = -1
-    pu: int = -1
+    U: _Number = -1
+    u: _Number = -1
+    pu: _Number = -1
     b: msgspec.Raw = _NONE
     B: msgspec.Raw = _NONE
     a: msgspec.Raw = _NONE
     A: msgspec.Raw = _NONE
-    t: int = -1
+    t: _Number = -1
     p: msgspec.Raw = _NONE
     q: msgspec.Raw = _NONE
     m: bool | None = None
@@ -58,9 +61,9 @@ class _Line(msgspec.Struct):
 
     stream: str = ""
     data: _Data | list[_Data] | None = None
-    lastUpdateId: int = -1
-    E: int = 0
-    T: int = 0
+    lastUpdateId: _Number = -1
+    E: _Time = 0
+    T: _Time = 0
     symbol: str = ""
     bids: msgspec.Raw = _NONE
     asks: msgspec.Raw = _NONE
@@ -73,12 +76,13 @@ class _Forced(msgspec.Struct):
     S: str
     ap: str
     z: str
-    T: int
+    T: _Time
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_forced = msgspec.json.Decoder(_Forced).decode
 _decode_number = msgspec.json.Decoder(float, strict=False).decode
+_decode_id = msgspec.json.Decoder(_Number).decode
 _Message = tuple[int, int, int, int, int, int]
 _Held = tuple[int, int, int, int, Any, Any]  # ts_venue, id, kind, line, bids, asks
 
@@ -152,6 +156,8 @@ class _BinanceCapture:
             stamp, _, text = line.partition(b" ")
             try:
                 ts_local = int(stamp)
+                if not 0 < ts_local <= _LAST_NS:
+                    raise ValueError(f"{ts_local} is no time in ns")
                 self._message(ts_local, _decode_line(text), number)
             except CorruptRecord as error:
                 self._report.corrupt(error)
@@ -180,6 +186,7 @@ class _BinanceCapture:
             return
         stream = self._streams.get(data.s) or self._open(data.s, line)
         if channel.startswith("depth"):
+            self._require_market(data, line)
             update = Update(snapshot=False, first=data.U, last=data.u, prev=data.pu)
             self._book(stream, ts_local, update, ((data.T or data.E) * MS_NS, data.u, DELTA, line, data.b, data.a))
             return
@@ -195,6 +202,17 @@ class _BinanceCapture:
         else:
             self._report.drop(f"channel {channel!r} is not read")
 
+    def _require_market(self, data: _Data, line: int) -> None:
+        """Futures link every diff to the one before, spot does not: the wrong rule would find gaps, or none."""
+        spot = self._venue == "binance"
+        if (data.pu < 0) == spot:
+            return
+        found = str(data.pu) if spot else "missing"
+        expected = "none: it is a futures capture, read it as binance_usdm or binance_coinm"
+        if not spot:
+            expected = f"the number of the diff before, as {self._venue} sends it; read a spot capture as binance"
+        raise CorruptRecord(str(self._path), line, "pu", found, expected)
+
     def _forced(self, ts_local: int, forced: _Forced, line: int) -> None:
         stream = self._streams.get(forced.s) or self._open(forced.s, line)
         self._seq += 1
@@ -202,13 +220,13 @@ class _BinanceCapture:
         stream.columns.add(message, (1 if forced.S == "BUY" else -1, f"[[{forced.ap},{forced.z}]]".encode()))
 
     def _trade(self, stream: _Stream, ts_local: int, data: _Data, channel: str, line: int) -> None:
+        number = data.t if channel == "trade" else _decode_id(data.a)
         stream.trade_stream = stream.trade_stream or channel
         if channel != stream.trade_stream:  # trade and aggTrade tell the same trades
             self._report.drop(f"{channel} beside {stream.trade_stream}")
         elif data.X != "MARKET":  # insurance fund and auto-deleveraging prints did not trade in the book
             self._report.drop(f"trade of type {data.X}")
         else:
-            number = data.t if channel == "trade" else int(bytes(data.a))
             message = (ts_local, data.T * MS_NS, self._seq, number, TRADE, line)
             side = 0 if data.m is None else -1 if data.m else 1
             stream.columns.add(message, (side, b"[[%b,%b]]" % (data.p, data.q)))
