@@ -125,6 +125,28 @@ def test_a_cut_file_keeps_what_was_whole(capture: Path, tmp_path: Path) -> None:
     assert "cut off" in shown.stderr
 
 
+def test_check_says_what_the_reading_met(capture: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.gz"
+    cut.write_bytes(capture.read_bytes()[:-30])
+    shown = cli("check", cut, "--venue", "binance_usdm", "--json")
+    assert "cut off" in shown.stderr
+    assert json.loads(shown.stdout)[0]["date"] is None
+
+
+def test_a_place_that_cannot_be_written_is_one_line(capture: Path, tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("a file, not a folder")
+    for arguments in (
+        ("ingest", capture, "--venue", "binance_usdm", "--lake", taken / "lake"),
+        ("demo", "--out", taken),
+    ):
+        shown = cli(*arguments)
+        assert shown.returncode == 2
+        assert shown.stderr.startswith("error CP-100: ")
+        assert str(taken) in shown.stderr
+        assert "Traceback" not in shown.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

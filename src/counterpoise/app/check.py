@@ -1,8 +1,9 @@
-"""`counterpoise check`: how far recordings or a lake can be trusted."""
+"""`counterpoise check`: how far a lake or a recording can be trusted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +12,7 @@ from counterpoise.adapters.lake import Lake
 from counterpoise.adapters.reader import Reader
 from counterpoise.core.errors import InputError
 from counterpoise.core.progress import Progress, silent
-from counterpoise.core.units import SECOND_NS
+from counterpoise.core.units import DAY_NS, SECOND_NS, utc_date
 from counterpoise.market.book import Book
 from counterpoise.market.event import Events, merge_events
 from counterpoise.market.instrument import Instrument
@@ -30,7 +31,7 @@ def is_lake(source: str) -> bool:
 def check_lake(
     lake: Lake, *, instrument_id: str | None = None, stale_ns: int = 10 * SECOND_NS, progress: Progress = silent
 ) -> Iterator[QualityReport]:
-    """One report an instrument and date of a lake."""
+    """One report an instrument and date of a lake; the book lives on from one day into the next."""
     described = lake.describe().filter(pl.col("table").is_in(_TICK_TABLES))
     if instrument_id is not None:
         described = described.filter(pl.col("instrument") == lake.instrument(instrument_id).id)
@@ -41,11 +42,15 @@ def check_lake(
         .unique()
         .sort("instrument", "start")
     )
-    day_ns = 24 * 3600 * SECOND_NS
+    book, before = Book(), None
     for done, (name, start) in enumerate(days.iter_rows()):
         progress(done / days.height, name)
-        cut = {"start_ns": start, "end_ns": start + day_ns}
-        yield _check(lake.events(name, **cut), lake.terms(name, **cut), stale_ns=stale_ns)
+        cut = {"start_ns": start, "end_ns": start + DAY_NS}
+        terms = lake.terms(name, **cut)
+        if before != (start - DAY_NS, terms):
+            book = Book()
+        before = start, terms
+        yield replace(_check(lake.events(name, **cut), terms, book=book, stale_ns=stale_ns), date=utc_date(start))
 
 
 def check_recording(reader: Reader, *, stale_ns: int = 10 * SECOND_NS) -> Iterator[QualityReport]:
@@ -55,12 +60,21 @@ def check_recording(reader: Reader, *, stale_ns: int = 10 * SECOND_NS) -> Iterat
         if batch.table in _TICK_TABLES:
             parts.setdefault(batch.instrument, []).append(_columns(batch.frame))
     for instrument in sorted(parts, key=lambda i: i.id):
-        yield _check(merge_events(parts[instrument]), instrument, stale_ns=stale_ns)
+        yield _check(merge_events(parts[instrument]), instrument, book=Book(), stale_ns=stale_ns)
 
 
 def quality_frame(reports: Iterable[QualityReport]) -> pl.DataFrame:
-    """All checks of some reports, with the instrument in front."""
-    return pl.concat([r.frame.select(pl.lit(r.instrument).alias("instrument"), pl.all()) for r in reports])
+    """All checks of some reports, with the instrument in front and the date, null for a recording."""
+    return pl.concat(
+        [
+            r.frame.select(
+                pl.lit(r.instrument).alias("instrument"),
+                pl.lit(r.date or None).cast(pl.String).str.to_date().alias("date"),
+                pl.all(),
+            )
+            for r in reports
+        ]
+    )
 
 
 def _columns(frame: pl.DataFrame) -> Events:
@@ -68,7 +82,7 @@ def _columns(frame: pl.DataFrame) -> Events:
     return Events._make(frame[name].to_numpy() for name in Events._fields)
 
 
-def _check(events: Events, instrument: Instrument, *, stale_ns: int) -> QualityReport:
-    book = Book()
+def _check(events: Events, instrument: Instrument, *, book: Book, stale_ns: int) -> QualityReport:
+    crossings = book.crossings
     book.apply(events)
-    return check_events(events, instrument, stale_ns=stale_ns, book_crossings=book.crossings)
+    return check_events(events, instrument, stale_ns=stale_ns, book_crossings=book.crossings - crossings)

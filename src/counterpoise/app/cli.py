@@ -1,7 +1,8 @@
 """The command line: one verb a job, each importable as a function of `counterpoise.app`.
 
-Results go to stdout, notes and progress to stderr. Exit codes: 0 done, 2 wrong input, 3 bad data, 4 refused by a limit. Verbs
-import what they need when they run, so that ``--help`` is instant.
+Results go to stdout, notes and progress to stderr. Exit codes: 0 done, 1 any other error of ours, 2 wrong input, 3 bad data,
+4 every child order refused by a limit, 130 interrupted. Verbs import what they need when they run, so that ``--help`` is
+instant.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        _fail(f"error CP-100: cannot use{where}: {error.strerror or error}; give a place that can be read and written", 2)
 
 
 def _fail(text: str, code: int) -> None:
@@ -230,33 +234,43 @@ def check(
     """Say how far data can be trusted: gaps, crossed books, clocks, duplicates, silence. Exit code 3 when something is bad."""
     from counterpoise.adapters.lake import Lake
     from counterpoise.app.check import check_lake, check_recording, is_lake, quality_frame
-    from counterpoise.app.ingest import IngestOptions, open_source
-    from counterpoise.app.output import print_json, require_ending, write_frame
+    from counterpoise.app.ingest import IngestOptions, open_source, remarks
+    from counterpoise.app.output import note, print_json, require_ending, write_frame
     from counterpoise.core.progress import progress
     from counterpoise.core.units import parse_duration
 
     if out is not None:
         require_ending(out)
     stale_ns = parse_duration(stale)
+    said: list[str] = []
     with _kernels(), progress("check", 1.0) as show:
         if is_lake(source):
             reports = list(check_lake(Lake(source), instrument_id=instrument or None, stale_ns=stale_ns, progress=show))
         else:
             reader = open_source([Path(source)], options=IngestOptions(venue=venue, symbol=symbol, max_bad=max_bad))
             reports = list(check_recording(reader, stale_ns=stale_ns))
+            said = remarks(Path(source), reader.report)
     if out is not None:
         write_frame(quality_frame(reports), out)
     if as_json:
         print_json(_quality_json(reports))
     else:
         typer.echo("\n\n".join(str(report) for report in reports))
+    for text in said:
+        note(text)
     if not all(report.ok for report in reports):
         raise typer.Exit(3)
 
 
 def _quality_json(reports: list[QualityReport]) -> list[dict[str, Any]]:
     return [
-        {"instrument": r.instrument, "ok": r.ok, "checks": r.frame.to_dicts(), "channels": r.channels.to_dicts()}
+        {
+            "instrument": r.instrument,
+            "date": r.date or None,
+            "ok": r.ok,
+            "checks": r.frame.to_dicts(),
+            "channels": r.channels.to_dicts(),
+        }
         for r in reports
     ]
 

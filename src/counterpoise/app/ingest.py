@@ -21,7 +21,7 @@ from counterpoise.market.instrument import Instrument
 from counterpoise.market.listing import FINEST
 from counterpoise.market.symbol import parse_instrument
 
-__all__ = ["IngestOptions", "Ingested", "ingest", "open_source"]
+__all__ = ["IngestOptions", "Ingested", "ingest", "open_source", "remarks"]
 
 _READING: Final = 1  # raise it when the same file would give other rows
 _VENUES: Final = {"lean": "nyse", "lobster": "nyse"}
@@ -81,10 +81,15 @@ class Ingested(NamedTuple):
         """What a person should know of the reading."""
         if self.report is None:
             return [f"{self.path}: already in the lake, nothing written"]
-        said = [f"{self.path}: {count:,} dropped: {reason}" for reason, count in sorted(self.report.dropped.items())]
-        if self.report.truncated:
-            said.append(f"{self.path}: the file is cut off; what was whole has been read")
-        return said + [str(error) for error in self.report.errors]
+        return remarks(self.path, self.report)
+
+
+def remarks(path: Path, report: ReadReport) -> list[str]:
+    """What a person should know of the reading of a file."""
+    said = [f"{path}: {count:,} dropped: {reason}" for reason, count in sorted(report.dropped.items())]
+    if report.truncated:
+        said.append(f"{path}: the file is cut off; what was whole has been read")
+    return said + [str(error) for error in report.errors]
 
 
 def open_source(paths: Sequence[Path], *, options: IngestOptions) -> Reader:

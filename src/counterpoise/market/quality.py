@@ -86,11 +86,19 @@ class QualityReport:
     channels : polars.DataFrame
         One row a channel: rows, messages, first_ns, last_ns, missing_ids, longest_silence_ns, and of ts_local − ts_venue per
         message latency_min_ns, latency_p1_ns, latency_p50_ns, latency_p99_ns, latency_max_ns; null where a clock is missing.
+    date : str
+        ISO date (UTC) when the events are those of one day, else "".
     """
 
     instrument: str
     frame: pl.DataFrame
     channels: pl.DataFrame
+    date: str = ""
+
+    @property
+    def title(self) -> str:
+        """Instrument, and the date when there is one."""
+        return f"{self.instrument} {self.date}".rstrip()
 
     @property
     def ok(self) -> bool:
@@ -103,7 +111,7 @@ class QualityReport:
         return int(row["count"].sum())
 
     def __str__(self) -> str:
-        lines = [f"{self.instrument}: {'ok' if self.ok else 'BAD'}"]
+        lines = [f"{self.title}: {'ok' if self.ok else 'BAD'}"]
         for channel, rows, messages, silence, latency in self._channel_cells():
             lines.append(
                 f"{channel:<12}{rows:>13} rows{messages:>13} messages   longest silence {silence:<9} latency {latency}"
@@ -116,7 +124,7 @@ class QualityReport:
         """A table of the checks that found something, and the channels; stands alone in a page."""
         channels = [_html_row(cells) for cells in self._channel_cells()]
         found = [_html_row(cells, mark=cells[-1]) for cells in self._found_cells()] or [_html_row(("nothing found",))]
-        title = f"<caption>{escape(self.instrument)}: {'ok' if self.ok else 'bad'}</caption>"
+        title = f"<caption>{escape(self.title)}: {'ok' if self.ok else 'bad'}</caption>"
         return (
             _STYLE
             + _html_table(title, ("channel", "rows", "messages", "longest silence", "median latency"), channels)
