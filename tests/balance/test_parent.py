@@ -263,6 +263,7 @@ def test_a_cap_that_grows_trade_by_trade_sends_no_crumbs() -> None:
     assert placed(p, 1, market_lots=5).qty_lots == 5
     slow = parent(max_participation=0.5, min_child=0.5, cross_after=0.5)
     assert step(slow, 4, market_lots=3) == []
+    assert step(slow, 5, market_lots=0) == []  # nothing is no crumb
     crumb = placed(slow, 5, market_lots=3)
     assert crumb.qty_lots == 3
     slow.hear(fill(crumb, 3))

@@ -101,7 +101,7 @@ def save(run: Run, store: str) -> None:
     Parameters
     ----------
     store : str
-        SQLAlchemy URL, as ``sqlite:///results.db``.
+        File of an SQLite database, or an SQLAlchemy URL.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def save(run: Run, store: str) -> None:
         fees=cost.fees,
         summary=summary,
     )
-    with ResultStore(store) as results:
+    with ResultStore(store if "://" in store else Path(store)) as results:
         results.save(result, run.fills)
 
 

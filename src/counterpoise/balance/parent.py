@@ -197,12 +197,11 @@ class Parent:
         target_lots = int(self.schedule.cumulative_lots[now])
         last = now == len(self.schedule.end_ns) - 1
         lots = self._lots(target_lots, market_lots, price, last=last)
-        if lots < min(self._least_child, target_lots - self.filled_lots) and not last:
-            if not late or self._crumb_in == now:
-                return []
-            self._crumb_in = now
-        if not lots:
+        crumb = not last and lots < min(self._least_child, target_lots - self.filled_lots)
+        if not lots or (crumb and (not late or self._crumb_in == now)):
             return []
+        if crumb:
+            self._crumb_in = now
         return [self._place(lots, price, TimeInForce.IOC if crossing else TimeInForce.POST_ONLY)]
 
     def stop(self) -> list[Action]:
