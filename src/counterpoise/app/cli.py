@@ -39,6 +39,15 @@ _OutFile = Annotated[Path | None, typer.Option("--out", help="Write the result: 
 _LakeDir = Annotated[str, typer.Option("--lake", help="Folder of the lake, or any fsspec URL.")]
 _Start = Annotated[str, typer.Option("--start", help="First ts_local, like 2024-08-08T23:55.")]
 _End = Annotated[str, typer.Option("--end", help="End of ts_local, exclusive.")]
+_FLOW_WORDS = {
+    "bins": "bins",
+    "bins_synced": "bins SYNCED",
+    "mean_spread": "mean spread",
+    "traded": "traded",
+    "net_traded": "net traded (CVD change)",
+    "ofi_r2": "R² of mid change on OFI, same bin",
+    "trade_imbalance_r2": "R² of mid change on trade imbalance, same bin",
+}
 
 
 def main() -> None:
@@ -316,5 +325,6 @@ def flow(
     if as_json:
         print_json({"instrument": instrument, "every": every, "quotes": source, **summary})
     else:
-        print_table(f"{instrument}, bins of {every}, prices from {source}", ("what", "value"), list(summary.items()))
+        rows = [(_FLOW_WORDS[name], value) for name, value in summary.items()]
+        print_table(f"{instrument}, bins of {every}, prices from {source}", ("what", "value"), rows)
     note(f"{frame.height:,} bins" + (f" written to {out}" if out is not None else "; keep them with --out FILE.parquet"))

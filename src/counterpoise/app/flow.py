@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -10,8 +11,10 @@ import polars as pl
 from counterpoise.adapters.lake import Lake
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.progress import Progress, silent
-from counterpoise.core.units import SECOND_NS, format_time
+from counterpoise.core.units import DAY_NS, SECOND_NS, format_time
 from counterpoise.flow.measures import DEFAULT_BANDS_BPS, Measures, QuoteSource
+from counterpoise.market.event import SNAPSHOT, Events
+from counterpoise.market.instrument import Instrument
 
 __all__ = ["explained", "flow", "mean", "quote_source", "require_source", "summarise"]
 
@@ -40,7 +43,10 @@ def flow(
     ----------
     quotes : {"depth", "ticker", "trades"}, optional
         Where prices come from; by default the best that the lake has of the instrument, see `quote_source`.
+    start_ns, end_ns : int, optional
+        Range of ts_local [ns UTC]. The first bin is the first whole one; its book is built from the last snapshot before it.
     """
+    start_ns = None if start_ns is None else -(-start_ns // every_ns) * every_ns
     source = quotes or quote_source(instrument_id, lake=lake)
     held = lake.describe().filter((pl.col("instrument") == instrument_id) & pl.col("table").is_in(_TABLES[source]))
     tables = tuple(t for t in _TABLES[source] if t in set(held["table"])) or _TABLES[source]
@@ -49,16 +55,47 @@ def flow(
     measures = Measures(instrument, every_ns=every_ns, quotes=source, bands_bps=bands_bps, stale_ns=stale_ns)
     bins: list[pl.DataFrame] = []
     rows = 0
+    if start_ns is not None and "book" in tables:
+        for events in _book_before(start_ns, instrument, lake=lake, every_ns=every_ns):
+            measures.step(events)
+        measures.until(start_ns)
     for events in lake.stream(instrument_id, tables=tables, start_ns=start_ns, end_ns=end_ns):
         bins.append(measures.step(events))
         rows += events.rows
         progress(rows / total, f"{rows:,} rows")
     frame = pl.concat([*bins, measures.finish()])
-    if frame.is_empty():
+    if not rows:
         span = lake.span_ns(instrument_id, tables=tables)
         held_span = " to ".join(map(format_time, span)) if span else "nothing"
         raise InputError(f"{instrument_id} has no event in the range; the lake holds {held_span}")
     return frame
+
+
+def _book_before(start_ns: int, instrument: Instrument, *, lake: Lake, every_ns: int) -> Iterator[Events]:
+    """Book rows before a time, from a snapshot that leaves the bin before it whole if there is one; in the same terms."""
+    begin = _last_snapshot(start_ns - every_ns, instrument, lake=lake)
+    if begin is None:
+        begin = _last_snapshot(start_ns, instrument, lake=lake)
+    if begin is not None:
+        yield from lake.stream(instrument.id, tables=("book",), start_ns=begin, end_ns=start_ns)
+
+
+def _last_snapshot(before_ns: int, instrument: Instrument, *, lake: Lake) -> int | None:
+    """ts_local of the last snapshot before a time, looked for day by day."""
+    held = lake.describe().filter((pl.col("instrument") == instrument.id) & (pl.col("table") == "book"))
+    days = held["date"].cast(pl.Datetime("ns")).cast(pl.Int64).sort(descending=True)
+    for day in days.filter(days < before_ns):
+        cut = {"start_ns": day, "end_ns": min(day + DAY_NS, before_ns)}
+        try:
+            if lake.terms(instrument.id, tables=("book",), **cut) != instrument:
+                return None
+        except InputError:  # the terms change within the day
+            return None
+        snapshots = lake.scan(instrument.id, "book", **cut).filter(pl.col("kind") == SNAPSHOT)
+        last = snapshots.select(pl.max("ts_local")).collect().item()
+        if last is not None:
+            return int(last)
+    return None
 
 
 def quote_source(instrument_id: str, *, lake: Lake) -> QuoteSource:
@@ -79,16 +116,19 @@ def require_source(instrument_id: str, quotes: str, *, lake: Lake) -> QuoteSourc
 
 
 def summarise(flow: pl.DataFrame) -> dict[str, float | int | str | None]:
-    """What a person wants to know first: how many bins are sound, and what the flow of a bin explains of its price change."""
+    """What a person wants to know first: how many bins are sound, and what the flow of a bin explains of its price change.
+
+    Quantities and the spread are those of SYNCED bins; an R² is of the mid's change in the same bin, not a forecast.
+    """
     sound = flow.filter(pl.col("quality") == "SYNCED")
     return {
         "bins": flow.height,
-        "bins SYNCED": sound.height,
-        "mean spread": mean(sound, "spread"),
+        "bins_synced": sound.height,
+        "mean_spread": mean(sound, "spread"),
         "traded": float((sound["buy_qty"] + sound["sell_qty"]).sum()),
-        "net traded (CVD change)": float((sound["buy_qty"] - sound["sell_qty"]).sum()),
-        "R² of mid change on OFI, same bin": explained(flow, "ofi"),
-        "R² of mid change on trade imbalance, same bin": explained(flow, "trade_imbalance"),
+        "net_traded": float((sound["buy_qty"] - sound["sell_qty"]).sum()),
+        "ofi_r2": explained(flow, "ofi"),
+        "trade_imbalance_r2": explained(flow, "trade_imbalance"),
     }
 
 
