@@ -417,3 +417,10 @@ def test_a_capture_of_the_wrong_market_is_refused(tmp_path: Path) -> None:
     del spot["data"]["pu"]
     with pytest.raises(CorruptRecord, match=r"'pu' is 'missing'.*read a spot capture as binance"):
         read(written(tmp_path, [spot]))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    plain = written(tmp_path, GOOD, "plain.txt")
+    marked = tmp_path / "marked.txt"
+    marked.write_bytes(b"\xef\xbb\xbf" + plain.read_bytes())
+    assert told(events_in(read(marked)[0])) == told(events_in(read(plain)[0]))

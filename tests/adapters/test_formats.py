@@ -54,8 +54,9 @@ def test_a_format_is_known_by_its_first_line(tmp_path: Path, name: str, text: st
     path = written(tmp_path, name, text)
     assert detect_format(path) == form
     assert form in FORMATS
-    (tmp_path / (name + ".gz")).write_bytes(gzip.compress(text.encode()))
-    assert detect_format(tmp_path / (name + ".gz")) == form
+    for content in (text.encode(), text.encode("utf-8-sig")):
+        (tmp_path / (name + ".gz")).write_bytes(gzip.compress(content))
+        assert detect_format(tmp_path / (name + ".gz")) == form
 
 
 def test_parquet_is_known(tmp_path: Path) -> None:
@@ -63,7 +64,14 @@ def test_parquet_is_known(tmp_path: Path) -> None:
     assert detect_format(tmp_path / "noname") == "parquet"
 
 
-@pytest.mark.parametrize("content", [b"", b"12,13\n", b"\x89PNG\r\n\x1a\n,,,", lzma.compress(b"a,b,c\n" * 99), b"hello\n"])
+def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
+    for content in (b"", gzip.compress(b"")):
+        (tmp_path / "x").write_bytes(content)
+        with pytest.raises(InputError, match="the file is empty"):
+            detect_format(tmp_path / "x")
+
+
+@pytest.mark.parametrize("content", [b"12,13\n", b"\x89PNG\r\n\x1a\n,,,", lzma.compress(b"a,b,c\n" * 99), b"hello\n"])
 def test_something_else_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.bin").write_bytes(content)
     with pytest.raises(InputError, match="format is not known"):

@@ -39,6 +39,15 @@ def test_tardis_says_venue_and_symbol(tmp_path: Path) -> None:
     assert bins["trade_imbalance"].to_list() == [-0.25]
 
 
+def test_the_limit_of_bad_records_is_no_other_source(tmp_path: Path) -> None:
+    path = tmp_path / "trades.csv"
+    path.write_text(TARDIS)
+    lake = Lake(tmp_path / "lake")
+    ingest([path], lake=lake, options=IngestOptions())
+    (again,) = ingest([path], lake=lake, options=IngestOptions(max_bad=5))
+    assert again.summary()["already_there"]
+
+
 def test_an_archive_names_its_symbol_and_shows_its_grid(tmp_path: Path) -> None:
     path = tmp_path / "XYZUSDT-trades-2024-08-08.zip"
     with zipfile.ZipFile(path, "w") as archive:

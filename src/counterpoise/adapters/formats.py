@@ -83,7 +83,9 @@ def detect_format(path: Path) -> str:
         If the file cannot be read, or looks like none of them.
     """
     lines = first_lines(path)
-    head = lines[0] if lines else ""
+    if not lines:
+        raise InputError(f"{path}: the file is empty; expected a recording, fetch or record it again")
+    head = lines[0]
     for recognise in (_parquet, _capture, _tardis, _lobster, _lean, _binance_vision, _csv):
         found = recognise(path.name, head)
         if found:
@@ -96,7 +98,7 @@ def detect_format(path: Path) -> str:
 def first_lines(path: Path) -> list[str]:
     """Lines of the first block of a file, unpacked."""
     block = next(read_blocks(path, ReadReport(), block_bytes=1), None)
-    return [] if block is None else block.data.decode("utf-8", "replace").removeprefix("\ufeff").splitlines()
+    return [] if block is None else block.data.decode("utf-8", "replace").splitlines()
 
 
 def open_recording(path: Path, opening: Opening, *, form: str = "") -> Reader:

@@ -160,7 +160,7 @@ def _require_allowed(found: list[Overlap], *, replace: bool) -> None:
     if found and not replace:
         raise InputError(
             f"the lake has this time already: {found[0]}; rows would count twice. "
-            "Leave one of them out, or ingest with replace=True, which drops the stored sources that overlap, whole"
+            "Leave one of them out, or ingest with --replace (replace=True), which drops the stored sources that overlap, whole"
         )
 
 

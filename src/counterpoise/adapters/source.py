@@ -5,6 +5,7 @@ Plain, gzip and zip files are read the same way. A file that was cut off keeps w
 
 from __future__ import annotations
 
+import codecs
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ def read_blocks(path: Path, report: ReadReport, *, block_bytes: int = BLOCK_BYTE
     """
     pending: list[bytes] = []
     size, line = 0, 1
-    for chunk in _chunks(path, report):
+    for chunk in _without_mark(_chunks(path, report)):
         pending.append(chunk)
         size += len(chunk)
         if size < block_bytes:
@@ -57,6 +58,18 @@ def read_blocks(path: Path, report: ReadReport, *, block_bytes: int = BLOCK_BYTE
         tail = tail[:whole]
     if tail:
         yield Block(tail, line)
+
+
+def _without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Bytes of a text without the UTF-8 byte order mark that some editors and spreadsheets put before it."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= len(codecs.BOM_UTF8):
+            break
+    if head:
+        yield head.removeprefix(codecs.BOM_UTF8)
+    yield from chunks
 
 
 def _chunks(path: Path, report: ReadReport) -> Iterator[bytes]:

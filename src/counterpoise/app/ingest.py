@@ -155,7 +155,7 @@ def _recordings(paths: Sequence[Path], options: IngestOptions) -> list[tuple[Pat
 def ingest(paths: Sequence[Path], *, lake: Lake, options: IngestOptions, progress: Progress = silent) -> list[Ingested]:
     """Read recordings into a lake, each whole or not at all; a source the lake has is not read again."""
     done: list[Ingested] = []
-    reading = "|".join(str(value) for value in options._replace(replace=False, columns=None))
+    reading = "|".join(str(value) for value in options._replace(replace=False, columns=None, max_bad=0))
     for files in _recordings(paths, options):
         extra = [options.columns] if options.columns else []
         reader = open_source(files, options=options)
