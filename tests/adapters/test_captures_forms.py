@@ -260,3 +260,17 @@ def test_wrong_calls() -> None:
         read_capture([Path("x")], venue="okx", instruments=[parse_instrument("bybit:BTCUSDT")])
     with pytest.raises(InputError, match="cannot read"):
         list(read_capture([Path("absent.ws")], venue="okx"))
+
+
+@pytest.mark.parametrize("field", ["T", "t", "local"])
+def test_numbers_past_64_bits_are_bad_records(field: str, tmp_path: Path) -> None:
+    data = {"e": "trade", "E": 5, "T": 4, "s": "BTCUSDT", "t": 7, "p": "100.0", "q": "0.5", "X": "MARKET", "m": True}
+    good = {"stream": "btcusdt@trade", "data": data}
+    bad: Any = {"stream": "btcusdt@trade", "data": {**data, field: 10**20}}
+    if field == "local":
+        bad = f"{10**20}.25: {json.dumps(good)}"
+    with pytest.raises(CorruptRecord):
+        capture(tmp_path, "binance_usdm", good, bad, good)
+    reading = capture(tmp_path, "binance_usdm", good, bad, good, max_bad=1)
+    assert reading.report.bad == 1
+    assert reading.frame("trade")["id"].to_list() == [7, 7]

@@ -48,6 +48,13 @@ def test_the_limit_of_bad_records_is_no_other_source(tmp_path: Path) -> None:
     assert again.summary()["already_there"]
 
 
+def test_a_reading_of_nothing_is_remarked(tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    path.write_text('1700000000.5: {"arg":{"channel":"books","instId":"BTC-USDT"},"action":"update","data":[]}\n')
+    (done,) = ingest([path], lake=Lake(tmp_path / "lake"), options=IngestOptions(venue="bybit", file_format="capture"))
+    assert "is the venue or the format another?" in done.remarks()[-1]
+
+
 def test_an_archive_names_its_symbol_and_shows_its_grid(tmp_path: Path) -> None:
     path = tmp_path / "XYZUSDT-trades-2024-08-08.zip"
     with zipfile.ZipFile(path, "w") as archive:

@@ -89,6 +89,8 @@ def remarks(path: Path, report: ReadReport) -> list[str]:
     said = [f"{path}: {count:,} dropped: {reason}" for reason, count in sorted(report.dropped.items())]
     if report.truncated:
         said.append(f"{path}: the file is cut off; what was whole has been read")
+    if not report.rows.total():
+        said.append(f"{path}: not one row came of {report.messages:,} records; is the venue or the format another?")
     return said + [str(error) for error in report.errors]
 
 

@@ -23,6 +23,7 @@ from counterpoise.market.sequence import BitMex, Synchroniser, Unsequenced, Upda
 __all__ = ["Desk"]
 
 _KINDS: Final = {"quote": QUOTE, "trade": TRADE, "liquidation": LIQUIDATION}
+_PAST: Final = 1 << 63
 _EMPTY: Final = (1, 0, 0)  # a snapshot without levels still has to clear the book
 Row = tuple[Any, ...]
 
@@ -81,8 +82,9 @@ class Desk:
         Raises
         ------
         InputError
-            If a number lies off its grid; nothing of the message is kept then.
+            If a number lies off its grid or past 64 bits; nothing of the message is kept then.
         """
+        _require_int64(message)
         if isinstance(message, Skipped):
             self._report.drop(message.reason)
         elif isinstance(message, Lost):
@@ -157,6 +159,20 @@ class Desk:
             raise InputError(f"table {message.table} has no columns {sorted(unknown)}; they are {columns}")
         row = (record.ts_ns, message.ts_ns, seq, *(message.values.get(name) for name in columns))
         self._add(message.symbol, message.table, [row])
+
+
+def _require_int64(message: Message) -> None:
+    if isinstance(message, BookMessage):
+        numbers = [message.update.last, message.update.ts_ns]
+    elif isinstance(message, TickMessage):
+        numbers = [number for tick in message.ticks for number in (tick.ts_ns, tick.id)]
+    elif isinstance(message, ValueMessage):
+        numbers = [message.ts_ns, *(value for value in message.values.values() if isinstance(value, int))]
+    else:
+        return
+    for number in numbers:
+        if not -_PAST <= number < _PAST:
+            raise InputError(f"number {number} does not fit 64 bits")
 
 
 def _book_rows(held: Held, record: Record, seq: int) -> list[Row]:

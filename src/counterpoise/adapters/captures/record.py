@@ -25,6 +25,7 @@ MESSAGE: Final = "message"
 ANSWER: Final = "answer"
 CONNECT: Final = "connect"
 CORRUPT: Final = "corrupt"
+_LAST_NS: Final = 2**63 - 1
 OTHER: Final = "other"
 
 _LINE: Final = re.compile(rb"(?:(\S+) (<->|<-|->) )?(\d{9,11})(?:\.(\d{1,9}))?(?:: (.*))?")
@@ -95,6 +96,8 @@ class _File:
         url, arrow, seconds, fraction, text = found.groups()
         ts_ns = int(seconds) * SECOND_NS + int((fraction or b"").ljust(9, b"0"))
         kind = _KINDS[arrow]
+        if ts_ns > _LAST_NS:
+            return self._corrupt("time", line[:40], "a time in seconds")
         if ts_ns < self._last_ns and kind != OTHER:
             return self._corrupt("time", line[:40], "a time not before that of the line above")
         self._last_ns = max(ts_ns, self._last_ns)
