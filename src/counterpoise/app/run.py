@@ -197,7 +197,10 @@ def _cost(result: SessionResult, parent: Parent, contexts: Sequence[FillContext]
         (pl.col("state") == "SYNCED") & (pl.col("bid_ticks") > 0) & (pl.col("ask_ticks") > 0) & (pl.col("ts") >= begin)
     ).select("ts", mid=(pl.col("bid_ticks") + pl.col("ask_ticks")) / 2 * price.size)
     if sound.is_empty():
-        raise DataError("the book was never in order while the parent ran; look at the data with 'counterpoise check'")
+        raise DataError(
+            "the book was never in order while the parent ran; let [data] start lie before a snapshot, "
+            "or look at the data with 'counterpoise check'"
+        )
     first_sent = result.orders[0][0] if result.orders else begin
     arrival = sound.filter(pl.col("ts") >= first_sent)["mid"]
     close = sound.filter(pl.col("ts") <= end)["mid"]
