@@ -140,9 +140,9 @@ def run(
     with _kernels():
         with progress("run", 1.0) as show:
             result = run_file(config, out=out, progress=show)
+        if store:
+            save(result, store)
         _show_run(result, as_json=as_json)
-    if store:
-        save(result, store)
 
 
 def _show_run(result: Run, *, as_json: bool) -> None:
