@@ -301,3 +301,15 @@ def test_rows_that_cannot_be_are_refused() -> None:
         measures.step(events.cut(0, 2))
     with pytest.raises(InputError, match="more than 50,000,000 bins"):
         measure(events_of([(0, TRADE, [(1, 1, 1)]), (60, TRADE, [(1, 1, 1)])]), PERP, every_ns=1)
+
+
+def test_linear_contracts_count_in_coins_and_inverse_ones_in_contracts() -> None:
+    """A swap of 0.01 coins a contract: 5 contracts bought are 0.05 coins; 5 contracts of 100 USD stay 5."""
+    one = np.ones(1, np.int64)
+    bought = Events(
+        one, 0 * one, one, one, np.full(1, 4, np.uint8), np.ones(1, np.int8), np.full(1, 3, np.uint8), 600_000 * one, 5 * one
+    )
+    swap = parse_instrument("okx:BTC-USDT-SWAP", tick="0.1", lot="1", multiplier="0.01")
+    inverse = parse_instrument("binance_coinm:BTCUSD_PERP")
+    for instrument, expected in ((swap, 0.05), (inverse, 5.0)):
+        assert measure(bought, instrument, every_ns=10, quotes="trades")["buy_qty"].to_list() == [expected]

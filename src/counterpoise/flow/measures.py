@@ -74,7 +74,8 @@ class Measures:
     -----
     A frame has, per bin, ``ts`` (end of the bin, exclusive, UTC), ``mid``, ``mid_change``, ``spread`` and ``microprice``
     [quote], ``depth_imbalance_1..10`` and ``depth_imbalance_{x}bps`` [−1, 1] at the bin's end, ``ofi`` (best level) and
-    ``ofi_1..10`` [venue quantity unit], ``trade_imbalance`` = ``buy_qty − sell_qty``, ``cvd`` since the first event, ``trades``
+    ``ofi_1..10`` [base coins; contracts of an inverse
+    instrument], ``trade_imbalance`` = ``buy_qty − sell_qty``, ``cvd`` since the first event, ``trades``
     (count) and ``quality``, the worst `BookState` within the bin. Every measure is null in a bin whose quality is not SYNCED,
     ``mid_change`` also in the first bin after such a one; ``ofi_2..10`` need the depth stream.
 
@@ -219,7 +220,7 @@ def _to_frame(
     rows: Int2D, instrument: Instrument, bands_bps: tuple[float, ...], *, source: int, mid_before: float
 ) -> pl.DataFrame:
     """Integers of closed bins to measures with units; null where the quality is not SYNCED."""
-    price, qty = instrument.price_grid, instrument.qty_grid
+    price, qty = instrument.price_grid, instrument.flow_grid
     synced = rows[:, k.QUALITY] == BookState.SYNCED
     priced = synced & (rows[:, k.BID] != NO_KEY) & (rows[:, k.ASK] != NO_KEY) & (source != k.TRADES_ONLY)
     bid, ask = np.where(priced, rows[:, k.BID], 0), np.where(priced, -rows[:, k.ASK], 0)

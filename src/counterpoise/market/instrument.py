@@ -97,6 +97,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Least order value the venue takes [quote]."""
         return Fraction(self.min_notional)
 
+    @property
+    def flow_grid(self) -> Grid:
+        """One lot as order flow counts it: base coins, or contracts of an inverse instrument."""
+        return self.qty_grid if self.inverse else _grid(str(self.qty_grid.step * _grid(self.multiplier).step))
+
     def price(self, ticks: int) -> float:
         """Price [quote per base] of a number of ticks."""
         return self.price_grid.value(ticks)
