@@ -177,3 +177,13 @@ def test_bad_configurations_say_what_is_wrong(
     path.write_text(text)
     with pytest.raises(error, match=words):
         run(path, out=tmp_path / "out")
+
+
+def test_no_child_is_smaller_than_the_venue_takes(tmp_path: Path) -> None:
+    config = demo_config(seed=5, duration="1m")
+    parent = msgspec.structs.replace(config.parent, qty="5", slice="5s", min_child=0.0, max_participation=0.02)
+    data = msgspec.structs.replace(config.data, min_notional="40000")
+    result = run_config(msgspec.structs.replace(config, parent=parent, data=data), config_path=tmp_path, out=tmp_path)
+    orders = result.frames.orders
+    assert orders.height > 0
+    assert (orders["price"] * orders["qty"]).min() >= 40_000

@@ -9,7 +9,7 @@ from typing import Final
 from counterpoise.balance.parent import ParentConfig
 from counterpoise.core.config import Config
 from counterpoise.core.errors import ConfigError
-from counterpoise.core.units import parse_duration
+from counterpoise.core.units import parse_decimal, parse_duration
 from counterpoise.flow.measures import DEFAULT_BANDS_BPS, QuoteSource
 from counterpoise.risk.limits import Limits
 from counterpoise.sim.fees import Fees
@@ -35,6 +35,8 @@ class DataConfig(Config, frozen=True, kw_only=True):
         Folder of the captures, relative to the configuration file; the environment's COUNTERPOISE_DATA goes first.
     lake : str
         A lake that holds it already, relative to the configuration file.
+    min_notional : str
+        Least order value the venue takes [quote], which recordings do not say; ``""`` as the instrument has it.
     start, end : str
         Range of ts_local, ISO; ``""`` for all.
     synthetic : MarketConfig, optional
@@ -45,6 +47,7 @@ class DataConfig(Config, frozen=True, kw_only=True):
     captures: tuple[str, ...] = ()
     root: str = "."
     lake: str = ""
+    min_notional: str = ""
     start: str = ""
     end: str = ""
     synthetic: MarketConfig | None = None
@@ -52,6 +55,8 @@ class DataConfig(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if sum((bool(self.captures), bool(self.lake), self.synthetic is not None)) != 1:
             raise ConfigError("[data] needs exactly one of captures, lake and [data.synthetic]")
+        if self.min_notional and parse_decimal(self.min_notional, what="min_notional") < 0:
+            raise ConfigError(f"[data] min_notional must not be negative, found {self.min_notional}")
 
 
 class FlowConfig(Config, frozen=True, kw_only=True):

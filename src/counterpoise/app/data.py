@@ -38,15 +38,15 @@ def open_feed(data: DataConfig, *, config_path: Path, out: Path) -> tuple[Feed, 
 
 
 class WatchedFeed:
-    """A feed that remembers what it gave of one instrument, for its quality report."""
+    """A feed that remembers what it gave of one instrument, for its quality report; `terms` are that instrument's."""
 
-    def __init__(self, feed: Feed, instrument_id: str) -> None:
-        self._feed, self._watched = feed, instrument_id
+    def __init__(self, feed: Feed, terms: Instrument) -> None:
+        self._feed, self._terms = feed, terms
         self.seen: list[Events] = []
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
-        return self._feed.instruments
+        return tuple(self._terms if i.id == self._terms.id else i for i in self._feed.instruments)
 
     @property
     def span_ns(self) -> tuple[int, int]:
@@ -54,6 +54,8 @@ class WatchedFeed:
 
     def until(self, ts_ns: int) -> Iterator[tuple[Instrument, Events]]:
         for instrument, events in self._feed.until(ts_ns):
-            if instrument.id == self._watched:
+            if instrument.id == self._terms.id:
                 self.seen.append(events)
-            yield instrument, events
+                yield self._terms, events
+            else:
+                yield instrument, events

@@ -81,7 +81,9 @@ def run_config(config: RunConfig, *, config_path: Path, out: Path, progress: Pro
     instrument = next((i for i in feed.instruments if i.id == config.data.instrument), None)
     if instrument is None:
         raise ConfigError(f"[data] instrument {config.data.instrument!r} is not among {[i.id for i in feed.instruments]}")
-    watched, models = WatchedFeed(feed, instrument.id), config.venue
+    if config.data.min_notional:
+        instrument = msgspec.structs.replace(instrument, min_notional=config.data.min_notional)
+    watched, models = WatchedFeed(feed, instrument), config.venue
     venue = SimVenue(watched, response=models.response, fees=models.fees, latency=models.latency, seed=config.seed)
     picture = DepthPicture(venue, instrument, at_least_ns=parse_duration(config.flow.every))
     result, parent = _session(config, venue, instrument, out, picture, progress)
