@@ -74,10 +74,9 @@ class Measures:
     -----
     A frame has, per bin, ``ts`` (end of the bin, exclusive, UTC), ``mid``, ``mid_change``, ``spread`` and ``microprice``
     [quote], ``depth_imbalance_1..10`` and ``depth_imbalance_{x}bps`` [−1, 1] at the bin's end, ``ofi`` (best level) and
-    ``ofi_1..10`` [base coins; contracts of an inverse
-    instrument], ``trade_imbalance`` = ``buy_qty − sell_qty``, ``cvd`` since the first event, ``trades``
-    (count) and ``quality``, the worst `BookState` within the bin. Every measure is null in a bin whose quality is not SYNCED,
-    ``mid_change`` also in the first bin after such a one; ``ofi_2..10`` need the depth stream.
+    ``ofi_1..10``, ``trade_imbalance`` = ``buy_qty − sell_qty`` and ``cvd`` since the first event [base coins; contracts of an
+    inverse instrument], ``trades`` (count) and ``quality``, the worst `BookState` within the bin. Every measure is null in a
+    bin whose quality is not SYNCED, ``mid_change`` also in the first bin after such a one; ``ofi_2..10`` need the depth stream.
 
     Causal: a bin depends on rows with ts_local before its end only. O(rows).
 
