@@ -1,0 +1,232 @@
+"""Measures with a memory: events in, rows out, the same however the events are cut; and the memory can be saved.
+
+All that a `Stream` remembers lies in integer arrays: a ladder when it keeps a book, and `state`, whose slots its kernel names.
+Floats are kept in `state` by their bits. A copy of the arrays is therefore a copy of the measure.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from copy import copy
+from typing import Any, ClassVar, Final, Self
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from counterpoise.core.arrays import Float1D, Int1D, Int2D
+from counterpoise.core.errors import DataError, InputError
+from counterpoise.core.units import format_time
+from counterpoise.market.book import grow_ladder, new_ladder, require_sound
+from counterpoise.market.event import DELTA, QUOTE, SNAPSHOT, Events
+from counterpoise.market.instrument import Instrument
+
+__all__ = ["NO_BOOK", "WRITTEN", "Rows", "Stream"]
+
+WRITTEN: Final = 0  # slot of every state: rows of `out` that the last call of a kernel has written
+NO_BOOK: Final = np.zeros(1, np.int64)
+_OUT_ROWS: Final = 4096
+_BEFORE_ALL: Final = np.iinfo(np.int64).min
+_ROW: Final = struct.Struct("<qqqqBbB5xqq")  # one event, aligned
+_OFFSETS: Final = (0, 8, 16, 24, 32, 33, 34, 40, 48)
+_TYPES: Final = (np.int64,) * 4 + (np.uint8, np.int8, np.uint8) + (np.int64,) * 2
+
+_SIDED: Final = (DELTA, SNAPSHOT, QUOTE)
+_REACH: Final = 1 << 61  # ticks; beyond it no price is sound
+
+Rows = Callable[..., int]
+
+
+class Stream:
+    """Base of a measure that takes events piece by piece.
+
+    A subclass gives `rows`, a kernel
+
+        rows(book, state, settings, ts_local, ts_venue, seq, id, kind, side, flags, price_ticks, qty_lots, start, out) → next
+
+    that takes rows from `start`, writes what they completed to `out`, says in ``state[WRITTEN]`` how many rows of it, and
+    returns the first row it has not taken: all are taken, or `out` is full, or something must grow; and `_frame`, which turns
+    rows of `out` into a frame with units. It may also give `_close`, for what is still open at the end, and `_grow`.
+
+    Parameters
+    ----------
+    instrument : Instrument
+    state : (n,) int64
+        Where it begins; slot 0 is WRITTEN.
+    settings : (m,) float64
+        Numbers that do not change, in the order the kernel names them.
+    width : int
+        Columns of `out`, int64; floats by their bits.
+    book : bool
+        Whether it keeps a book.
+    """
+
+    rows: ClassVar[Rows]
+
+    def __init__(self, instrument: Instrument, *, state: Int1D, settings: Float1D, width: int, book: bool = False) -> None:
+        self.instrument = instrument
+        self._book = new_ladder() if book else NO_BOOK.copy()
+        self._state = state
+        self._settings = settings
+        self._out = np.zeros((_OUT_ROWS, width), np.int64)
+        self._closed: list[Int2D] = []
+        self._last_ts = _BEFORE_ALL
+        self._one = bytearray(_ROW.size)
+        self._row = _views(self._one)
+
+    # events in
+
+    def step(self, events: Events) -> pl.DataFrame:
+        """Take events in order of ts_local; returns the rows they completed. Raises as `push`."""
+        self.push(events)
+        return self.drain()
+
+    def push(self, events: Events) -> int:
+        """Take events; returns how many rows wait for `drain`. A frame costs a millisecond, this does not.
+
+        Raises
+        ------
+        InputError
+            If a row cannot be (see `counterpoise.market.book.require_sound`).
+        DataError
+            If ts_local goes back, within these events or behind what was taken before.
+        """
+        if events.rows:
+            require_sound(events, in_order=True)
+            self._begin(int(events.ts_local[0]), int(events.ts_local[-1]))
+            self._run(events)
+        return self.waiting
+
+    def event(self, row: tuple[int, int, int, int, int, int, int, int, int]) -> int:
+        """Take one event, as it comes from a socket; returns how many rows wait for `drain`. Raises as `push`.
+
+        Parameters
+        ----------
+        row : tuple of int
+            ts_local, ts_venue, seq, id, kind, side, flags, price_ticks, qty_lots: the order of `Events`.
+        """
+        ts_local, _, _, _, kind, side, _, price_ticks, qty_lots = row
+        _ROW.pack_into(self._one, 0, *row)
+        if qty_lots < 0 or not -2 < side < 2 or (side == 0 and kind in _SIDED) or not -_REACH < price_ticks < _REACH:
+            require_sound(self._row)
+        if ts_local < self._last_ts:
+            self._begin(ts_local, ts_local)
+        self._last_ts = ts_local
+        self._run(self._row)
+        return self.waiting
+
+    def _run(self, events: Events) -> None:
+        done = 0
+        while done < events.rows:
+            done = self.rows(self._book, self._state, self._settings, *events, done, self._out)
+            if self._keep() < len(self._out) and done < events.rows:
+                self._grow()
+
+    def _begin(self, first_ns: int, last_ns: int) -> None:
+        if first_ns < self._last_ts:
+            raise DataError(
+                f"events begin at {format_time(first_ns)}, but up to {format_time(self._last_ts)} all was taken; "
+                "give each event once, in order"
+            )
+        self._last_ts = last_ns
+
+    def _grow(self) -> None:
+        """Called when the kernel stopped for want of room."""
+        self._book = grow_ladder(self._book)
+
+    def _keep(self) -> int:
+        written = int(self._state[WRITTEN])
+        if written:
+            self._closed.append(self._out[:written].copy())
+        return written
+
+    # rows out
+
+    @property
+    def waiting(self) -> int:
+        """Completed rows that `drain` would give."""
+        return sum(map(len, self._closed)) if self._closed else 0
+
+    def drain(self) -> pl.DataFrame:
+        """Rows completed since the last call."""
+        rows = np.concatenate(self._closed) if self._closed else np.zeros((0, self._out.shape[1]), np.int64)
+        self._closed.clear()
+        return self._frame(rows)
+
+    def finish(self) -> pl.DataFrame:
+        """What waits, and what is open as far as it is known; empty when no event ever came."""
+        self._close()
+        return self.drain()
+
+    def now(self) -> pl.DataFrame:
+        """What `finish` would give, without finishing: the open row, to be read at any moment."""
+        twin = copy(self)
+        twin._book, twin._state, twin._out = self._book.copy(), self._state.copy(), self._out.copy()
+        twin._closed = []
+        return twin.finish()
+
+    def _close(self) -> None:
+        """Write what is open to the closed rows."""
+
+    def _frame(self, rows: Int2D) -> pl.DataFrame:
+        raise TypeError(f"{type(self).__name__} does not say what its rows mean")
+
+    # memory
+
+    def save(self) -> bytes:
+        """All that it remembers, to go on from later, elsewhere.
+
+        See Also
+        --------
+        restore
+        """
+        memory = {
+            "made_by": self._made_by(),
+            "last_ts": self._last_ts,
+            "extra": self._extra(),
+            "arrays": [_packed(array) for array in (self._book, self._state, *self._closed)],
+        }
+        return zlib.compress(msgspec.msgpack.encode(memory), 1)
+
+    def restore(self, memory: bytes) -> Self:
+        """Go on from what `save` gave; it goes on bit-identically.
+
+        Raises
+        ------
+        InputError
+            If the bytes are no memory, or one of another measure, instrument or settings.
+        """
+        try:
+            held = msgspec.msgpack.decode(zlib.decompress(memory))
+            arrays = [np.frombuffer(data, np.int64).reshape(shape).copy() for shape, data in held["arrays"]]
+            made_by, last_ts, extra = held["made_by"], int(held["last_ts"]), held["extra"]
+        except (zlib.error, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"these bytes are no memory of a measure ({error}); give what save() gave") from error
+        if made_by != self._made_by():
+            raise InputError(f"this is the memory of {made_by}; it cannot go on in {self._made_by()}; make that one first")
+        self._book, self._state, *self._closed = arrays
+        self._last_ts = last_ts
+        self._set_extra(extra)
+        return self
+
+    def _made_by(self) -> str:
+        of, settings = self.instrument, zlib.crc32(self._settings.tobytes())
+        return f"{type(self).__name__} of {of.id}, tick {of.tick}, lot {of.lot}, settings {settings:08x}"
+
+    def _extra(self) -> Any:
+        """Anything else that must be remembered; plain numbers and lists."""
+        return None
+
+    def _set_extra(self, extra: Any) -> None:
+        """Take back what `_extra` gave."""
+
+
+def _packed(array: Int1D | Int2D) -> tuple[tuple[int, ...], bytes]:
+    return array.shape, np.ascontiguousarray(array).tobytes()
+
+
+def _views(buffer: bytearray) -> Events:
+    """Event columns of one row over a buffer that `_ROW` packs."""
+    return Events._make(np.frombuffer(buffer, kind, 1, at) for kind, at in zip(_TYPES, _OFFSETS, strict=True))
