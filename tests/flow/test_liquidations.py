@@ -1,0 +1,306 @@
+"""Liquidations and their episodes: against a slow twin, by hand, and under the laws of every measure."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from counterpoise.core.errors import InputError
+from counterpoise.core.units import SECOND_NS, parse_time
+from counterpoise.flow.bins import Bins
+from counterpoise.flow.column import Group
+from counterpoise.flow.coverage import RULES, CoverageRule, coverage_at
+from counterpoise.flow.liquidations import (
+    GROUPS,
+    LiquidationEpisodes,
+    Liquidations,
+    liquidation_episodes,
+    liquidations,
+)
+from counterpoise.flow.stream import Stream
+from counterpoise.market.event import DELTA, GAP, LIQUIDATION, SNAPSHOT, TRADE, Events
+from counterpoise.market.symbol import parse_instrument
+from reference.forced_orders import with_liquidations
+from reference.message_script import T0, events_of
+from reference.naive_liquidations import naive_episodes, naive_liquidations
+
+PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
+COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
+CENTRE = 600_000
+SECOND = Bins.every(SECOND_NS)
+BOOK = [(1, 1000, 5), (-1, 1002, 5)]
+MAKERS: dict[str, Callable[[], Stream]] = {
+    "liquidations": lambda: Liquidations(PERP, bins=SECOND),
+    "liquidations by volume": lambda: Liquidations(PERP, bins=Bins.parse("volume:1")),
+    "episodes": lambda: LiquidationEpisodes(PERP, gap_ns=SECOND_NS),
+}
+each_maker = pytest.mark.parametrize("name", sorted(MAKERS))
+
+
+def whole(name: str, events: Events) -> pl.DataFrame:
+    stream = MAKERS[name]()
+    return pl.concat([stream.step(events), stream.finish()])
+
+
+def assert_rows(frame: pl.DataFrame, expected: list[dict[str, Any]]) -> None:
+    """All columns of all rows; sums of notionals and logarithms have roundings the twin has not."""
+    times = [c for c in frame.columns if frame[c].dtype == pl.Datetime("ns", "UTC")]
+    found = frame.with_columns(pl.col(times).dt.epoch("ns")).to_dicts()
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert set(ours) == set(theirs)
+        for column, value in ours.items():
+            rounded = column.endswith(("notional", "_bps")) or column in ("poisson_count", "busy_share")
+            same = pytest.approx(theirs[column], rel=1e-12, abs=0) if rounded and value is not None else theirs[column]
+            assert value == same, column
+
+
+@given(seed=st.integers(0, 2**32), every_ms=st.sampled_from([300, 1000, 20_000]))
+@settings(max_examples=20)
+def test_bins_equal_naive_twin(seed: int, every_ms: int) -> None:
+    events = with_liquidations(seed, messages=60, forced=25)
+    for instrument in (PERP, COIN):
+        frame = liquidations(events, instrument, bins=Bins.every(every_ms * 10**6))
+        naive = naive_liquidations(events, instrument, every_ns=every_ms * 10**6, coverage="latest_per_second")
+        assert_rows(frame, naive)
+
+
+@given(seed=st.integers(0, 2**32), gap_ms=st.sampled_from([1, 700, 20_000]), stale_ms=st.sampled_from([500, 30_000]))
+@settings(max_examples=25)
+def test_episodes_equal_naive_twin(seed: int, gap_ms: int, stale_ms: int) -> None:
+    events = with_liquidations(seed, messages=100, forced=25, far=random.Random(seed).choice([60, 40_000, 10**9]))
+    how = {"gap_ns": gap_ms * 10**6, "stale_ns": stale_ms * 10**6}
+    for instrument in (PERP, COIN):
+        naive = naive_episodes(events, instrument, coverage="latest_per_second", **how)
+        assert_rows(liquidation_episodes(events, instrument, **how), naive)
+
+
+def test_streams_of_the_twin_hold_every_case() -> None:
+    """The comparisons above would be hollow without sound and unsound episodes and without hidden liquidations."""
+    frames = [liquidation_episodes(with_liquidations(s), PERP, gap_ns=SECOND_NS, stale_ns=2 * SECOND_NS) for s in range(12)]
+    episodes = pl.concat(frames)
+    assert set(episodes["quality"]) >= {"SYNCED", "STALE", "GAPPED"}
+    assert episodes["mid_change"].drop_nulls().n_unique() > 10
+    assert episodes["ofi_after"].drop_nulls().n_unique() > 10
+    bins = pl.concat([liquidations(with_liquidations(seed), PERP, bins=Bins.parse("10s")) for seed in range(6)])
+    assert bins["poisson_count"].drop_nulls().n_unique() > 3
+    assert bins["unknown_qty"].sum() > 0
+
+
+def test_a_forced_buy_liquidates_a_short() -> None:
+    events = events_of([(0, LIQUIDATION, [(1, 1000, 7)]), (0.2, LIQUIDATION, [(-1, 990, 2)]), (0.5, LIQUIDATION, [(0, 1, 4)])])
+    row = liquidations(events, PERP, bins=SECOND).to_dicts()[0]
+    assert (row["short_qty"], row["long_qty"], row["unknown_qty"], row["signed_qty"]) == (0.007, 0.002, 0.004, 0.005)
+    assert (row["short_count"], row["long_count"], row["unknown_count"], row["liquidations"]) == (1, 1, 1, 3)
+    assert row["short_notional"] == pytest.approx(0.7)
+    assert row["largest_qty"] == 0.007
+
+
+def test_an_inverse_contract_is_worth_the_same_at_every_price() -> None:
+    events = events_of([(0, LIQUIDATION, [(1, 500_000, 3)]), (0.1, LIQUIDATION, [(1, 700_000, 2)])])
+    row = liquidations(events, COIN, bins=SECOND).to_dicts()[0]
+    assert (row["short_qty"], row["short_notional"]) == (5.0, 500.0)
+
+
+def test_seconds_say_what_can_be_hidden() -> None:
+    """Ten watched seconds, four with a liquidation, one of them with two."""
+    at = (0.1, 2.5, 4.0, 4.9, 7.0)
+    events = events_of([*((t, LIQUIDATION, [(1, 10, 1)]) for t in at), (10, TRADE, [(1, 10, 1)])])
+    first = liquidations(events, PERP, bins=Bins.parse("10s")).to_dicts()[0]
+    assert (first["busy_seconds"], first["single_seconds"], first["observed_ns"]) == (4, 3, int(9.9e9))
+    assert first["busy_share"] == pytest.approx(4 / 9.9)
+    assert first["poisson_count"] == pytest.approx(-9.9 * math.log(1 - 4 / 9.9))
+    assert first["poisson_count"] > 4
+
+
+def test_independent_arrivals_of_which_one_a_second_is_shown() -> None:
+    """The estimate comes back to the true count within its error, and the shown count does not. 50 fresh hours."""
+    shown, guessed, ends = [], [], [(0, TRADE, [(1, 1, 1)]), (3600, TRADE, [(1, 1, 1)])]
+    for seed in range(50):
+        draw = np.random.default_rng([20261120, seed])
+        at = np.sort(draw.uniform(0, 3600, draw.poisson(0.7 * 3600)))
+        last = [t for t, after in zip(at, [*at[1:], np.inf], strict=True) if int(t) != after // 1]
+        events = events_of([ends[0], *((t, LIQUIDATION, [(1, 10, 1)]) for t in last), ends[1]])
+        row = liquidations(events, PERP, bins=Bins.parse("1h")).select("liquidations", "poisson_count").sum().to_dicts()[0]
+        shown.append(row["liquidations"] / len(at))
+        guessed.append(row["poisson_count"] / len(at))
+    spread = np.std(guessed) / math.sqrt(len(guessed))
+    assert abs(np.mean(guessed) - 1) < 4 * spread
+    assert spread < 0.01
+    assert max(shown) < 0.8
+
+
+def test_the_estimate_is_silent_where_nothing_bounds_it() -> None:
+    every = [(t, LIQUIDATION, [(1, 10, 1)]) for t in range(4)]
+    busy = liquidations(events_of(every), PERP, bins=Bins.parse("1m"))
+    assert busy["busy_share"].to_list() == [1.0]
+    assert busy["poisson_count"].to_list() == [None]
+    deribit = parse_instrument("deribit:BTC-PERPETUAL")
+    complete = liquidations(events_of([*every, (9, TRADE, [(1, 1, 1)])]), deribit, bins=Bins.parse("1m"))
+    assert complete.select("coverage", "poisson_count").rows() == [("complete", None)]
+
+
+def test_coverage_has_a_date() -> None:
+    old, new = parse_time("2024-12-31T23:00"), parse_time("2026-01-01")
+    assert coverage_at("bybit", parse_time("2020-01-01")) == coverage_at("nowhere", new) == "unknown"
+    assert (coverage_at("bybit", old), coverage_at("bybit", new)) == ("latest_per_second", "complete")
+    own = (CoverageRule("bybit", "2024-08-09", "complete", "as told by support"),)
+    events = events_of([(0, LIQUIDATION, [(1, 10, 1)]), (2700, LIQUIDATION, [(1, 10, 1)]), (4500, TRADE, [(1, 1, 1)])])
+    frame = liquidations(events, parse_instrument("bybit:BTCUSDT"), bins=Bins.parse("15m"), rules=own)
+    assert frame["coverage"].to_list() == ["unknown"] + ["complete"] * 5  # midnight is five minutes after T0
+    assert len({(rule.venue, rule.since) for rule in RULES}) == len(RULES)
+
+
+def test_an_episode_by_hand() -> None:
+    """Two forced sells a second apart; the bid they eat falls by four ticks, and then comes half way back."""
+    events = events_of(
+        [
+            (0, SNAPSHOT, [(1, 1000, 5), (1, 996, 9), (-1, 1002, 5)]),
+            (1, LIQUIDATION, [(-1, 1000, 5)]),
+            (1.1, DELTA, [(1, 1000, 0)]),
+            (2, LIQUIDATION, [(-1, 996, 2)]),
+            (2.5, DELTA, [(1, 998, 3)]),
+            (8, TRADE, [(1, 1002, 1)]),
+        ]
+    )
+    frame = liquidation_episodes(events, PERP, gap_ns=5 * SECOND_NS)
+    row = frame.with_columns(pl.col("ts_local", "start", "end").dt.epoch("s") - T0 // SECOND_NS).to_dicts()[0]
+    assert frame.height == 1
+    assert (row["ts_local"], row["start"], row["end"]) == (8, 1, 2)
+    assert (row["long_qty"], row["signed_qty"]) == (0.007, -0.007)
+    assert (row["ofi"], row["ofi_after"]) == (-0.005, 0.003)
+    moves = (row["mid_before"], row["mid_change"], row["mid_change_after"])
+    assert moves == pytest.approx((100.1, -0.2, 0.1))
+    assert row["mid_change_bps"] == pytest.approx(-0.2 / 100.1 * 1e4)
+    assert row["quality"] == "SYNCED"
+
+
+@pytest.mark.parametrize(
+    ("between", "quality"),
+    [
+        ([], "SYNCED"),
+        ([(2, GAP, [(0, 0, 0)])], "GAPPED"),
+        ([(2, DELTA, [(1, 1005, 1)]), (2.1, DELTA, [(1, 1005, 0)])], "CROSSED"),
+        ([(2, SNAPSHOT, [(1, 900, 1), (-1, 905, 1)])], "SYNCED"),
+    ],
+)
+def test_what_the_book_suffers_within_an_episode(between: list[Any], quality: str) -> None:
+    forced = (LIQUIDATION, [(1, 1002, 1)])
+    events = events_of([(0, SNAPSHOT, BOOK), (1, *forced), *between, (3, *forced), (4, DELTA, [(1, 800, 1)])])
+    frame = liquidation_episodes(events, PERP, gap_ns=5 * SECOND_NS)
+    assert frame["quality"].to_list() == [quality]
+    assert (frame["ofi"][0] is None) == (frame["mid_change"][0] is None) == (quality != "SYNCED")
+    assert frame["short_qty"].to_list() == [0.002]  # what was seen stays
+
+
+def test_a_silent_book_is_stale_and_an_empty_side_has_no_mid() -> None:
+    quiet = events_of([(0, SNAPSHOT, BOOK), (20, LIQUIDATION, [(1, 1002, 1)])])
+    assert liquidation_episodes(quiet, PERP)["quality"].to_list() == ["STALE"]
+    one_sided = events_of([(0, SNAPSHOT, BOOK[:1]), (1, LIQUIDATION, [(1, 1002, 1)])])
+    row = liquidation_episodes(one_sided, PERP).to_dicts()[0]
+    assert (row["quality"], row["mid_before"], row["ofi"]) == ("SYNCED", None, 0.0)
+
+
+def test_empty_and_foreign_input() -> None:
+    for name in MAKERS:
+        assert whole(name, Events.empty()).height == 0
+    only_book = events_of([(0, SNAPSHOT, BOOK), (0.4, DELTA, [(1, 999, 1)])])
+    assert whole("episodes", only_book).height == 0
+    row = whole("liquidations", only_book).to_dicts()[0]
+    assert (row["liquidations"], row["busy_seconds"], row["largest_qty"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("wrong", [{"gap_ns": 0}, {"stale_ns": -1}, {"gap_ns": 1 << 60}])
+def test_wrong_settings_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(InputError, match="must be positive"):
+        LiquidationEpisodes(PERP, **wrong)
+
+
+def test_too_many_bins_are_refused() -> None:
+    events = events_of([(0, LIQUIDATION, [(1, 1, 1)]), (60, LIQUIDATION, [(1, 1, 1)])])
+    with pytest.raises(InputError, match="more than 50,000,000 bins"):
+        liquidations(events, PERP, bins=Bins.every(1))
+
+
+# the laws of every measure
+
+
+@each_maker
+@pytest.mark.parametrize("seed", [1, 2])
+def test_batch_equals_stream_row_by_row_and_restored(name: str, seed: int) -> None:
+    events = with_liquidations(seed, messages=120)
+    expected = whole(name, events)
+    stream, pieces = MAKERS[name](), []
+    for i in range(events.rows):
+        stream.event(tuple(int(c[i]) for c in events))  # type: ignore[arg-type]
+        if i % 37 == 5:
+            assert_frame_equal(stream.now(), stream.now())
+            pieces.append(stream.drain())
+            stream = MAKERS[name]().restore(stream.save())
+    assert_frame_equal(pl.concat([*pieces, stream.finish()]), expected, check_exact=True)
+    assert expected.height > 3
+
+
+@each_maker
+def test_no_look_ahead(name: str) -> None:
+    events = with_liquidations(3)
+    clock = "ts_local" if name == "episodes" else "ts"
+    full = whole(name, events)
+    for row in (40, 150, 250, events.rows - 1):
+        now = int(events.ts_local[row])
+        known = pl.col(clock).dt.epoch("ns") < now
+        start = events.until(now)
+        lots = events.qty_lots.copy()
+        lots[start:] = 1
+        for other in (events._replace(qty_lots=lots), events.cut(0, start + 1)):
+            assert_frame_equal(whole(name, other).filter(known), full.filter(known), check_exact=True)
+
+
+def swap(column: str) -> str:
+    return column.replace("long", "?").replace("short", "long").replace("?", "short")
+
+
+def rule(groups: tuple[Group, ...], column: str) -> Any:
+    found = [c for group in groups for c in group.columns if c.covers(column)]
+    assert found, f"no group says what {column} is"
+    return found[0]
+
+
+@each_maker
+def test_mirror_scale_bytes_and_untouched_inputs(name: str) -> None:
+    events = with_liquidations(4)
+    before = [c.copy() for c in events]
+    groups = tuple(g for g in GROUPS if g.name == ("liquidation_episodes" if name == "episodes" else "liquidations"))
+    base = whole(name, events)
+    assert_frame_equal(whole(name, events), base, check_exact=True)
+    assert all(np.array_equal(a, b) for a, b in zip(events, before, strict=True))
+    turned = events._replace(side=-events.side, price_ticks=2 * CENTRE - events.price_ticks)
+    mirrored = whole(name, turned)
+    scaled = None if "volume" in name else whole(name, events._replace(qty_lots=events.qty_lots * 4))
+    for column in base.columns:
+        law = rule(groups, column)
+        theirs = base[swap(column) if law.mirror == "swaps" else column].alias(column)
+        if law.mirror in ("odd", "price"):
+            theirs = (PERP.price(2 * CENTRE) if law.mirror == "price" else 0) - theirs
+        if law.mirror != "free" and "notional" not in column:
+            assert_frame_equal(mirrored.select(column), theirs.alias(column).to_frame(), rel_tol=0, abs_tol=1e-9)
+        if scaled is not None:
+            factor = 4 if law.size == "linear" else 1
+            assert_frame_equal(
+                scaled.select(column), (base.select(pl.col(column) * factor) if factor > 1 else base.select(column))
+            )
+
+
+def test_groups_name_every_column_once() -> None:
+    for group, name in zip(GROUPS, ("liquidations", "episodes"), strict=True):
+        for column in whole(name, Events.empty()).columns:
+            assert sum(c.covers(column) for c in group.columns) == 1, column
