@@ -155,6 +155,7 @@ def naive_sized_flow(
     began, last = int(events.ts_local[0]), int(events.ts_local[-1])
     ends = range((began // every_ns + 1) * every_ns, (last // every_ns + 1) * every_ns + 1, every_ns)
     prints = naive_prints(events, join_ns=join_ns, wait_ns=wait_ns)
+    buckets = [sum(p.notional(instrument) >= edge for edge in edges) for p in prints]
     lot = Fraction(instrument.flow_grid.step)
     gaps = [int(ts) for ts, kind in zip(events.ts_local, events.kind, strict=True) if kind == GAP]
     out = []
@@ -162,9 +163,8 @@ def naive_sized_flow(
         anchored_at = _anchor_before(end - 1, anchor, start_ns, began)
         row: dict[str, object] = {"ts": end}
         sums, running = Counter[str](), Counter[str]()
-        for p in prints:
+        for p, bucket in zip(prints, buckets, strict=True):
             at = min(p.complete, ends[-1] - 1)
-            bucket = sum(p.notional(instrument) >= edge for edge in edges)
             if p.side == 0:
                 sums["unknown_qty"] += p.lots * (end - every_ns <= at < end)
                 sums["unknown_prints"] += end - every_ns <= at < end
