@@ -26,6 +26,7 @@ import numpy as np
 
 from counterpoise.adapters.binance_capture import read_binance_capture
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.measures import QuoteSource, measure
 from counterpoise.market.book import Book
 from counterpoise.market.event import QUOTE, Events, merge_events
@@ -76,7 +77,9 @@ def synthetic(rows: int) -> tuple[Events, Instrument]:
 def ours(events: Events, instrument: Instrument, quotes: QuoteSource = "depth") -> dict[str, Job]:
     return {
         "Book.apply": lambda: Book().apply(events),
-        f"measure, all measures per 1 s, {quotes}": lambda: measure(events, instrument, every_ns=SECOND_NS, quotes=quotes),
+        f"measure, all measures per 1 s, {quotes}": lambda: measure(
+            events, instrument, bins=Bins.every(SECOND_NS), quotes=quotes
+        ),
     }
 
 

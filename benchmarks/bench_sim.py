@@ -20,6 +20,7 @@ from counterpoise.adapters.binance_capture import read_binance_capture
 from counterpoise.balance.parent import Parent, ParentConfig
 from counterpoise.core.clock import SimClock
 from counterpoise.core.units import MS_NS, SECOND_NS
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.impact import TransientImpact
 from counterpoise.flow.measures import Measures
 from counterpoise.market.book import Book
@@ -128,7 +129,7 @@ def session(instrument: Instrument, events: Events, *, measured: bool) -> int:
         clock=SimClock(first),
         parent=Parent(instrument, config, name="bench", start_ns=first + 10 * SECOND_NS, end_ns=last - 5 * SECOND_NS),
         limits=Limits(),
-        measures={instrument.id: Measures(instrument, every_ns=SECOND_NS)} if measured else {},
+        measures={instrument.id: Measures(instrument, bins=Bins.every(SECOND_NS))} if measured else {},
         journal=Encoded(),
         step_ns=100 * MS_NS,
     )

@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.additive import add_up
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.by_node import GROUPS, OnMissing, by_node, exact_sum
 from counterpoise.flow.measures import measure
 from counterpoise.market.symbol import parse_instrument
@@ -35,7 +36,7 @@ TREE = Tree.from_instruments(ALL, index="majors", clusters={"l1": ["BTC"]}, spli
 
 def frames_of(seed: int, *, messages: int = 150) -> dict[str, pl.DataFrame]:
     return {
-        instrument.id: measure(RandomStream(seed + i, far=500).events(messages), instrument, every_ns=SECOND_NS)
+        instrument.id: measure(RandomStream(seed + i, far=500).events(messages), instrument, bins=Bins.every(SECOND_NS))
         for i, instrument in enumerate(ALL)
     }
 

@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.event_features import FEATURES, GROUPS, EventFeatures, event_features
 from counterpoise.flow.measures import measure
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
@@ -109,7 +110,7 @@ def test_order_flow_adds_up_to_the_measure(seed: int) -> None:
 
 
 def _sums_differ(events: Events, instrument: Instrument) -> int:
-    bins = measure(events, instrument, every_ns=SECOND_NS).filter(quality="SYNCED")
+    bins = measure(events, instrument, bins=Bins.every(SECOND_NS)).filter(quality="SYNCED")
     lot = instrument.flow_grid.size
     rows = event_features(events, instrument)
     ends = (rows["ts_local"].dt.epoch("ns") // SECOND_NS + 1) * SECOND_NS

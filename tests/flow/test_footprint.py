@@ -192,7 +192,10 @@ def test_mean_price_of_linear_and_inverse_contracts() -> None:
 def test_bars_share_the_bins_of_the_core_measures() -> None:
     for seed in SEEDS:
         events = stream(seed)
-        bars, core = footprint_bars(events, PERP, bins=SECOND), measure(events, PERP, every_ns=SECOND_NS, quotes="trades")
+        bars, core = (
+            footprint_bars(events, PERP, bins=SECOND),
+            measure(events, PERP, bins=Bins.every(SECOND_NS), quotes="trades"),
+        )
         assert bars["ts"].equals(core["ts"])
         assert bars["buy_qty"].equals(core["buy_qty"])
         assert bars["sell_qty"].equals(core["sell_qty"])
@@ -368,7 +371,7 @@ def test_rows_add_up_to_the_core_measures(name: str, data_dir: Path) -> None:
     events, _ = read_recording(name, data_dir)
     instrument = CAPTURES[name].instrument
     rows = footprint(events, instrument, bins=SECOND, row_ticks=5)
-    core = measure(events, instrument, every_ns=SECOND_NS, quotes="trades").filter(pl.col("trades") > 0)
+    core = measure(events, instrument, bins=Bins.every(SECOND_NS), quotes="trades").filter(pl.col("trades") > 0)
     lot = Fraction(instrument.flow_grid.step)
     lots = rows.group_by("ts", maintain_order=True).agg(
         pl.col("trades").sum(), *((pl.col(c) / float(lot)).round().cast(pl.Int64).sum() for c in ("buy_qty", "sell_qty"))

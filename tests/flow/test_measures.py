@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from decimal import Decimal
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,8 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow.kernels.measures import queue_change
+from counterpoise.flow.bins import Bins
+from counterpoise.flow.kernels.queues import queue_change
 from counterpoise.flow.measures import Measures, QuoteSource, measure
 from counterpoise.market.event import DELTA, GAP, QUOTE, SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
@@ -66,12 +68,12 @@ def level_changes() -> Events:
     ids=["quotes", "snapshots", "deltas"],
 )
 def test_published_order_flow_imbalance_of_eight_books(events: Events, quotes: QuoteSource) -> None:
-    frame = measure(events, COIN, every_ns=SECOND_NS, quotes=quotes)
+    frame = measure(events, COIN, bins=Bins.every(SECOND_NS), quotes=quotes)
     assert frame["ofi"].to_list()[1:] == EIGHT_OFI
     assert frame["ofi_1"].to_list()[1:] == EIGHT_OFI
     assert frame["mid"].to_list()[1:] == [(pb + pa) / 20 for pb, _, pa, _ in EIGHT_BOOKS[1:]]
     assert frame["quality"].to_list()[1:] == ["SYNCED"] * 7
-    assert measure(events, COIN, every_ns=60 * SECOND_NS, quotes=quotes)["quality"].to_list() == ["GAPPED"]
+    assert measure(events, COIN, bins=Bins.every(60 * SECOND_NS), quotes=quotes)["quality"].to_list() == ["GAPPED"]
 
 
 def test_queue_change_is_one_side_of_the_published_events() -> None:
@@ -96,7 +98,9 @@ def test_equals_naive_twin_on_random_streams(seed: int, quotes: QuoteSource, far
 
 def test_streams_of_the_naive_twin_hold_every_quality() -> None:
     """The comparison above would be hollow if bins were null throughout."""
-    frames = [measure(RandomStream(seed).events(150), PERP, every_ns=SECOND_NS, stale_ns=4 * SECOND_NS) for seed in range(12)]
+    frames = [
+        measure(RandomStream(seed).events(150), PERP, bins=Bins.every(SECOND_NS), stale_ns=4 * SECOND_NS) for seed in range(12)
+    ]
     counts = dict(pl.concat(frames)["quality"].value_counts().rows())
     assert min(counts[name] for name in ("SYNCED", "STALE", "CROSSED", "GAPPED")) >= 5
 
@@ -117,30 +121,30 @@ def test_batch_equals_stream_row_by_row(quotes: QuoteSource) -> None:
 
 
 def batch(events: Events, quotes: QuoteSource) -> pl.DataFrame:
-    return measure(events, PERP, every_ns=SECOND_NS // 2, quotes=quotes)
+    return measure(events, PERP, bins=Bins.every(SECOND_NS // 2), quotes=quotes)
 
 
 def in_pieces(events: Events, at: list[int], quotes: QuoteSource) -> pl.DataFrame:
-    measures = Measures(PERP, every_ns=SECOND_NS // 2, quotes=quotes)
+    measures = Measures(PERP, bins=Bins.every(SECOND_NS // 2), quotes=quotes)
     pieces = [events.cut(i, j) for i, j in zip([0, *at], [*at, events.rows], strict=True)]
     return pl.concat([*(measures.step(piece) for piece in pieces), measures.finish()])
 
 
 def test_closing_by_the_clock_equals_closing_by_events() -> None:
     events = RandomStream(11).events(200)
-    measures = Measures(PERP, every_ns=SECOND_NS)
+    measures = Measures(PERP, bins=Bins.every(SECOND_NS))
     frames = []
     for i in range(events.rows):
         frames.append(measures.until(int(events.ts_local[i])))
         frames.append(measures.step(events.cut(i, i + 1)))
     frames.append(measures.finish())
-    assert_frame_equal(pl.concat(frames), measure(events, PERP, every_ns=SECOND_NS), check_exact=True)
+    assert_frame_equal(pl.concat(frames), measure(events, PERP, bins=Bins.every(SECOND_NS)), check_exact=True)
 
 
 def test_more_bins_than_one_call_holds() -> None:
     """10,000 bins close inside one silence; the book stands still and so do the measures, but trust in it ends."""
     events = events_of([(0, SNAPSHOT, [(1, 100, 5), (-1, 102, 5)]), (0.5, TRADE, [(1, 102, 1)]), (1000, TRADE, [(-1, 100, 2)])])
-    frame = measure(events, COIN, every_ns=SECOND_NS // 10, stale_ns=2 * SECOND_NS)
+    frame = measure(events, COIN, bins=Bins.every(SECOND_NS // 10), stale_ns=2 * SECOND_NS)
     assert frame.height == 10_001
     assert frame["ts"].is_sorted()
     assert frame["ts"].n_unique() == 10_001
@@ -149,7 +153,7 @@ def test_more_bins_than_one_call_holds() -> None:
 
 
 def bins(*messages: tuple[float, int, list[tuple[int, int, int]]], quotes: QuoteSource = "depth") -> pl.DataFrame:
-    return measure(events_of(messages), COIN, every_ns=SECOND_NS, quotes=quotes, stale_ns=3 * SECOND_NS)
+    return measure(events_of(messages), COIN, bins=Bins.every(SECOND_NS), quotes=quotes, stale_ns=3 * SECOND_NS)
 
 
 WHOLE = [(1, 100, 5), (-1, 102, 5)]
@@ -246,7 +250,7 @@ def test_trades_alone_have_trade_measures_alone() -> None:
     assert frame["trades"].to_list() == [2, 0, 1]
     assert frame["quality"].to_list() == ["SYNCED"] * 3
     priced = [name for name in frame.columns if name.startswith(("mid", "spread", "micro", "depth", "ofi"))]
-    assert len(priced) == 4 + 10 + 4 + 11
+    assert len(priced) == 4 + 10 + 4 + 11 + 3
     assert frame.select(pl.all_horizontal(pl.col(priced).is_null().all())).item()
 
 
@@ -263,18 +267,20 @@ def test_microprice_is_the_mean_of_best_prices_weighted_by_the_other_side() -> N
 
 
 def test_nothing_comes_of_nothing() -> None:
-    frame = measure(Events.empty(), PERP, every_ns=SECOND_NS)
+    frame = measure(Events.empty(), PERP, bins=Bins.every(SECOND_NS))
     assert frame.height == 0
-    assert frame.schema == measure(quote_changes(), PERP, every_ns=SECOND_NS).schema
-    assert Measures(PERP, every_ns=SECOND_NS).finish().height == 0
+    assert frame.schema == measure(quote_changes(), PERP, bins=Bins.every(SECOND_NS)).schema
+    assert Measures(PERP, bins=Bins.every(SECOND_NS)).finish().height == 0
 
 
 @pytest.mark.parametrize(
     ("wrong", "error", "words"),
     [
-        ({"every_ns": 0}, InputError, "must be positive, found 0"),
-        ({"every_ns": -5}, InputError, "must be positive"),
-        ({"stale_ns": 0}, InputError, "stale time must be positive"),
+        ({"match_ns": 0}, InputError, "stale and matching time must be positive"),
+        ({"values": (5, 1)}, InputError, "values to trade must ascend"),
+        ({"bins": Bins("volum", Decimal(1))}, UnknownName, "did you mean 'volume'"),
+        ({"bins": Bins("volume", Decimal("1e40"))}, InputError, "choose between 1 and"),
+        ({"stale_ns": 0}, InputError, "stale and matching time must be positive"),
         ({"quotes": "tickr"}, UnknownName, "did you mean 'ticker'"),
         ({"bands_bps": (5.0, 1.0)}, InputError, "ascend"),
         ({"bands_bps": (1.0, 1.0)}, InputError, "ascend"),
@@ -285,22 +291,26 @@ def test_nothing_comes_of_nothing() -> None:
 )
 def test_bad_parameters_are_refused(wrong: dict[str, object], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
-        measure(quote_changes(), PERP, **{"every_ns": SECOND_NS, **wrong})  # type: ignore[arg-type]
+        measure(quote_changes(), PERP, **{"bins": Bins.every(SECOND_NS), **wrong})  # type: ignore[arg-type]
 
 
 def test_rows_that_cannot_be_are_refused() -> None:
     events = quote_changes()
     with pytest.raises(InputError, match=r"row 3 .* side 5"):
-        measure(events._replace(side=np.where(np.arange(events.rows) == 3, 5, events.side).astype(np.int8)), PERP, every_ns=1)
+        measure(
+            events._replace(side=np.where(np.arange(events.rows) == 3, 5, events.side).astype(np.int8)),
+            PERP,
+            bins=Bins.every(1),
+        )
     back = events._replace(ts_local=events.ts_local[::-1].copy())
     with pytest.raises(DataError, match="goes back at row 2"):
-        measure(back, PERP, every_ns=SECOND_NS)
-    measures = Measures(PERP, every_ns=SECOND_NS)
+        measure(back, PERP, bins=Bins.every(SECOND_NS))
+    measures = Measures(PERP, bins=Bins.every(SECOND_NS))
     measures.step(events)
     with pytest.raises(DataError, match="all was taken"):
         measures.step(events.cut(0, 2))
     with pytest.raises(InputError, match="more than 50,000,000 bins"):
-        measure(events_of([(0, TRADE, [(1, 1, 1)]), (60, TRADE, [(1, 1, 1)])]), PERP, every_ns=1)
+        measure(events_of([(0, TRADE, [(1, 1, 1)]), (60, TRADE, [(1, 1, 1)])]), PERP, bins=Bins.every(1))
 
 
 def test_linear_contracts_count_in_coins_and_inverse_ones_in_contracts() -> None:
@@ -312,4 +322,4 @@ def test_linear_contracts_count_in_coins_and_inverse_ones_in_contracts() -> None
     swap = parse_instrument("okx:BTC-USDT-SWAP", tick="0.1", lot="1", multiplier="0.01")
     inverse = parse_instrument("binance_coinm:BTCUSD_PERP")
     for instrument, expected in ((swap, 0.05), (inverse, 5.0)):
-        assert measure(bought, instrument, every_ns=10, quotes="trades")["buy_qty"].to_list() == [expected]
+        assert measure(bought, instrument, bins=Bins.every(10), quotes="trades")["buy_qty"].to_list() == [expected]

@@ -10,6 +10,7 @@ import pytest
 
 from counterpoise.adapters.lean import LEAN_LOT, LEAN_TICK, read_lean
 from counterpoise.core.units import SECOND_NS, parse_time
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.measures import QuoteSource, measure
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument, InstrumentKind
@@ -50,7 +51,7 @@ def test_equals_naive_twin_on_binance(name: str, quotes: QuoteSource, data_dir: 
 def test_order_flow_explains_the_mid_on_binance(name: str, quotes: QuoteSource, expected: float, data_dir: Path) -> None:
     """R² per second, as an independent script of dictionaries and NumPy found it."""
     events, _ = read_recording(name, data_dir)
-    frame = measure(events, CAPTURES[name].instrument, every_ns=SECOND_NS, quotes=quotes)
+    frame = measure(events, CAPTURES[name].instrument, bins=Bins.every(SECOND_NS), quotes=quotes)
     assert r_squared(frame) == pytest.approx(expected, abs=0.02)
 
 
@@ -74,7 +75,7 @@ def test_order_flow_explains_the_mid_on_nyse(symbol: str, expected: float, data_
     reader = read_lean(data_dir / "05_equity_ticks_lean" / symbol / "20131007_quote.zip", kind="quote", instrument=stock)
     frames = [batch.frame for batch in reader]
     events = Events.from_frame(pl.concat(frames))
-    bins = measure(events, stock, every_ns=10 * SECOND_NS, quotes="ticker", stale_ns=3600 * SECOND_NS)
+    bins = measure(events, stock, bins=Bins.every(10 * SECOND_NS), quotes="ticker", stale_ns=3600 * SECOND_NS)
     opens, half_hour = parse_time("2013-10-07T13:30"), 1800 * SECOND_NS
     ends = bins["ts"].dt.epoch("ns").to_numpy()
     halves = [bins.filter((ends > opens + i * half_hour) & (ends <= opens + (i + 1) * half_hour)) for i in range(13)]

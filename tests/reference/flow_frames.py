@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import math
+import re
 from typing import Final
 
+import pytest
+
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.measures import QuoteSource, measure
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
 from reference.naive_flow import naive_measures
 
 BANDS: Final = ("0.5", "1", "5", "25", "900")
-MICROPRICE_ULPS: Final = 3  # three roundings where the twin has one; all else is equal to the last bit
+VALUES: Final = (100, 5_000, 10_000_000)
+ROUNDED: Final = {
+    "microprice": 4e-16,
+    "buy_notional": 1e-12,
+    "sell_notional": 1e-12,
+    "mean_best_depth": 1e-15,
+    "mean_depth": 1e-15,
+}
+SUMMED: Final = r"weighted_imbalance|(bid|ask)_slope|(buy|sell)_cost_\d+_bps"  # sums of floats where the twin has fractions
 
 
 def assert_equals_naive(
@@ -19,16 +30,19 @@ def assert_equals_naive(
 ) -> int:
     """Compare all columns of all bins; returns how many bins were SYNCED."""
     bands = tuple(float(band) for band in BANDS)
-    frame = measure(events, instrument, every_ns=every_ns, quotes=quotes, bands_bps=bands, stale_ns=stale_ns)
+    frame = measure(
+        events, instrument, bins=Bins.every(every_ns), quotes=quotes, bands_bps=bands, values=VALUES, stale_ns=stale_ns
+    )
     found = frame.with_columns(frame["ts"].dt.epoch("ns")).to_dicts()
-    expected = naive_measures(events, instrument, every_ns=every_ns, quotes=quotes, bands_bps=BANDS, stale_ns=stale_ns)
+    expected = naive_measures(
+        events, instrument, every_ns=every_ns, quotes=quotes, bands_bps=BANDS, values=VALUES, stale_ns=stale_ns
+    )
     assert len(found) == len(expected)
     for ours, theirs in zip(found, expected, strict=True):
         assert set(ours) == set(theirs)
-        exact, exactly = ours.pop("microprice"), theirs.pop("microprice")
-        assert ours == theirs
-        assert (exact is None) == (exactly is None)
-        if exact is not None:
-            assert isinstance(exactly, float)
-            assert abs(exact - exactly) <= MICROPRICE_ULPS * math.ulp(exactly)
+        for name in [n for n in ours if n in ROUNDED or re.fullmatch(SUMMED, n)]:
+            one, other = ours.pop(name), theirs.pop(name)
+            assert (one is None) == (other is None), name
+            assert one is None or one == pytest.approx(other, rel=ROUNDED.get(name, 1e-11), abs=1e-9), name
+        assert {n: (ours[n], theirs[n]) for n in ours if ours[n] != theirs[n]} == {}
     return int((frame["quality"] == "SYNCED").sum())

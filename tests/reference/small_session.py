@@ -18,6 +18,7 @@ from counterpoise.adapters.journal_file import JournalFile
 from counterpoise.balance.parent import Parent, ParentConfig
 from counterpoise.core.clock import SimClock
 from counterpoise.core.units import MS_NS, SECOND_NS
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.impact import TransientImpact
 from counterpoise.flow.measures import Measures
 from counterpoise.market.event import DELTA, SNAPSHOT, TRADE, Events
@@ -86,7 +87,7 @@ def session(
         clock=SimClock(T0),
         parent=parent,
         limits=limits or Limits(),
-        measures={PERP.id: Measures(PERP, every_ns=SECOND_NS)},
+        measures={PERP.id: Measures(PERP, bins=Bins.every(SECOND_NS))},
         journal=journal,
         step_ns=50 * MS_NS,
         observe=observe,

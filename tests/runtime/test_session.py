@@ -18,6 +18,7 @@ from counterpoise.adapters.journal_file import read_journal
 from counterpoise.core.clock import SimClock
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.measures import measure
 from counterpoise.market.event import TRADE, Events
 from counterpoise.market.instrument import Instrument
@@ -198,7 +199,7 @@ def test_participation_is_of_what_others_traded_since_the_start() -> None:
 
 def test_measures_are_those_of_the_market_alone() -> None:
     result, _, _ = run()
-    assert result.measures[PERP.id].equals(measure(market(), PERP, every_ns=SECOND_NS))
+    assert result.measures[PERP.id].equals(measure(market(), PERP, bins=Bins.every(SECOND_NS)))
 
 
 def test_a_session_that_ends_early_cancels_what_is_live() -> None:

@@ -12,6 +12,7 @@ from counterpoise.adapters.lake import Lake
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.progress import Progress, silent
 from counterpoise.core.units import DAY_NS, SECOND_NS, format_time
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.measures import DEFAULT_BANDS_BPS, Measures, QuoteSource
 from counterpoise.market.event import SNAPSHOT, Events
 from counterpoise.market.instrument import Instrument
@@ -52,7 +53,7 @@ def flow(
     tables = tuple(t for t in _TABLES[source] if t in set(held["table"])) or _TABLES[source]
     total = max(1, int(held["rows"].sum()))
     instrument = lake.terms(instrument_id, start_ns=start_ns, end_ns=end_ns, tables=tables)
-    measures = Measures(instrument, every_ns=every_ns, quotes=source, bands_bps=bands_bps, stale_ns=stale_ns)
+    measures = Measures(instrument, bins=Bins.every(every_ns), quotes=source, bands_bps=bands_bps, stale_ns=stale_ns)
     bins: list[pl.DataFrame] = []
     rows = 0
     if start_ns is not None and "book" in tables:

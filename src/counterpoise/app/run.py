@@ -31,6 +31,7 @@ from counterpoise.core.errors import ConfigError, DataError
 from counterpoise.core.log import get_log
 from counterpoise.core.progress import Progress, silent
 from counterpoise.core.units import format_duration, parse_duration
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.measures import Measures
 from counterpoise.market.event import merge_events
 from counterpoise.market.instrument import Instrument
@@ -146,7 +147,7 @@ def _session(
     measures = {
         i.id: Measures(
             i,
-            every_ns=parse_duration(flow.every),
+            bins=Bins.parse(flow.every),
             quotes=flow.quotes,
             bands_bps=flow.bands_bps,
             stale_ns=parse_duration(flow.stale_after),

@@ -22,7 +22,8 @@ class Column(NamedTuple):
     Attributes
     ----------
     name : str
-        As in the frame; ``{x}`` stands for a number or a word of a family, as in ``ofi_{level}``.
+        As in the frame; ``{level}`` stands for a whole number and any other name in braces for a number or a word of a family,
+        as in ``ofi_{level}`` and ``bid_depth_{x}bps``.
     unit : str
         ``quote``, ``base`` (coins; contracts of an inverse instrument), ``bps``, ``ns``, ``1`` (a pure number), ``count``, ...
     says : str
@@ -42,7 +43,7 @@ class Column(NamedTuple):
 
     def covers(self, column: str) -> bool:
         """Whether a column of a frame is this one or of this family."""
-        pattern = re.sub(r"\\\{\w+\\\}", r"[\\w.]+", re.escape(self.name))
+        pattern = re.sub(r"\\\{\w+\\\}", r"[\\w.]+", re.escape(self.name).replace(r"\{level\}", r"\d+"))
         return re.fullmatch(pattern, column) is not None
 
 

@@ -19,16 +19,17 @@ import polars as pl
 from counterpoise.core.arrays import Float1D, Int1D, Int2D
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.core.units import format_time
+from counterpoise.flow.kernels.bins import WRITTEN
 from counterpoise.market.book import grow_ladder, new_ladder, require_sound
 from counterpoise.market.event import DELTA, QUOTE, SNAPSHOT, Events
 from counterpoise.market.instrument import Instrument
 
 __all__ = ["NO_BOOK", "WRITTEN", "Rows", "Stream"]
 
-WRITTEN: Final = 0  # slot of every state: rows of `out` that the last call of a kernel has written
 NO_BOOK: Final = np.zeros(1, np.int64)
 _OUT_ROWS: Final = 4096
-_BEFORE_ALL: Final = np.iinfo(np.int64).min
+_BEFORE_ALL: Final = -(2**63)
+_AFTER_ALL: Final = 2**63 - 1
 _ROW: Final = struct.Struct("<qqqqBbB5xqq")  # one event, aligned
 _OFFSETS: Final = (0, 8, 16, 24, 32, 33, 34, 40, 48)
 _TYPES: Final = (np.int64,) * 4 + (np.uint8, np.int8, np.uint8) + (np.int64,) * 2
@@ -71,8 +72,10 @@ class Stream:
         self._state = state
         self._settings = settings
         self._out = np.zeros((_OUT_ROWS, width), np.int64)
+        self.waiting = 0  # completed rows that `drain` would give
         self._closed: list[Int2D] = []
         self._last_ts = _BEFORE_ALL
+        self._horizon = _BEFORE_ALL  # an event beyond it is looked at by `_begin`
         self._one = bytearray(_ROW.size)
         self._row = _views(self._one)
 
@@ -111,10 +114,14 @@ class Stream:
         _ROW.pack_into(self._one, 0, *row)
         if qty_lots < 0 or not -2 < side < 2 or (side == 0 and kind in _SIDED) or not -_REACH < price_ticks < _REACH:
             require_sound(self._row)
-        if ts_local < self._last_ts:
+        if ts_local < self._last_ts or ts_local > self._horizon:
             self._begin(ts_local, ts_local)
         self._last_ts = ts_local
-        self._run(self._row)
+        taken = self.rows(self._book, self._state, self._settings, *self._row, 0, self._out)
+        if self._state[WRITTEN] or not taken:
+            self._keep()
+            if not taken:
+                self._run(self._row)
         return self.waiting
 
     def _run(self, events: Events) -> None:
@@ -131,6 +138,7 @@ class Stream:
                 "give each event once, in order"
             )
         self._last_ts = last_ns
+        self._horizon = _AFTER_ALL
 
     def _grow(self) -> None:
         """Called when the kernel stopped for want of room."""
@@ -140,19 +148,16 @@ class Stream:
         written = int(self._state[WRITTEN])
         if written:
             self._closed.append(self._out[:written].copy())
+            self.waiting += written
         return written
 
     # rows out
-
-    @property
-    def waiting(self) -> int:
-        """Completed rows that `drain` would give."""
-        return sum(map(len, self._closed)) if self._closed else 0
 
     def drain(self) -> pl.DataFrame:
         """Rows completed since the last call."""
         rows = np.concatenate(self._closed) if self._closed else np.zeros((0, self._out.shape[1]), np.int64)
         self._closed.clear()
+        self.waiting = 0
         return self._frame(rows)
 
     def finish(self) -> pl.DataFrame:
@@ -164,7 +169,7 @@ class Stream:
         """What `finish` would give, without finishing: the open row, to be read at any moment."""
         twin = copy(self)
         twin._book, twin._state, twin._out = self._book.copy(), self._state.copy(), self._out.copy()
-        twin._closed = []
+        twin._closed, twin.waiting = [], 0
         return twin.finish()
 
     def _close(self) -> None:
@@ -207,7 +212,8 @@ class Stream:
         if made_by != self._made_by():
             raise InputError(f"this is the memory of {made_by}; it cannot go on in {self._made_by()}; make that one first")
         self._book, self._state, *self._closed = arrays
-        self._last_ts = last_ts
+        self.waiting = sum(map(len, self._closed))
+        self._last_ts, self._horizon = last_ts, _BEFORE_ALL
         self._set_extra(extra)
         return self
 

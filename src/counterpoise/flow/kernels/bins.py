@@ -29,11 +29,13 @@ __all__ = [
     "TIME",
     "TRADE_COUNT",
     "VOLUME",
+    "WRITTEN",
     "fills",
     "start_bin",
 ]
 
-# slots of the state; 0 is WRITTEN
+# slots of the state
+WRITTEN: Final = 0  # rows of `out` that the last call wrote, of every stream
 BIN_END: Final = 1  # ns, exclusive; NOT_OPEN while nothing came, and for bins that no clock ends
 FILLED: Final = 2  # what the rule has counted
 BIN_TRADES: Final = 3

@@ -12,7 +12,7 @@ import numpy as np
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, Int8_1D, UInt8_1D
 from counterpoise.core.jit import borrow, inner_kernel, kernel
-from counterpoise.flow.kernels.measures import queue_change
+from counterpoise.flow.kernels.queues import queue_change
 from counterpoise.market.kernels.book import STATE, STATUS_SIZE, apply_row, settle
 from counterpoise.market.kernels.codes import DELTA, FIRST, GAP, GAPPED, LAST, SNAPSHOT, STALE, SYNCED, TRADE
 from counterpoise.market.kernels.ladder import ABOVE_ALL, BEST, HEAD, NO_KEY, fill_top, quantity_at, room

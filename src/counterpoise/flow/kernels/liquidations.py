@@ -13,7 +13,7 @@ import numpy as np
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, Int8_1D, UInt8_1D
 from counterpoise.core.jit import borrow, inner_kernel, kernel
 from counterpoise.flow.kernels.bins import BIN_END, BINS_SIZE, NOT_OPEN, RULE, SIZE, TIME, fills, start_bin
-from counterpoise.flow.kernels.measures import queue_change
+from counterpoise.flow.kernels.queues import queue_change
 from counterpoise.market.kernels.book import STATE, STATUS_SIZE, apply_row, settle
 from counterpoise.market.kernels.codes import GAP, GAPPED, LAST, LIQUIDATION, STALE, TRADE
 from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, quantity_at, room

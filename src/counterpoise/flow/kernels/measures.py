@@ -1,107 +1,99 @@
-"""One pass over events: book, depth, order-flow imbalance and trades, summed per time bin, all in integers.
+"""One pass over events: book, depth, order-flow imbalance and trades, summed per bin, all in integers where they can be.
 
-Every sum is in lots and ticks, so batch and event-by-event results agree to the last bit; floats appear in
+Every sum is in lots and ticks, so batch and event-by-event results agree to the last bit; units appear in
 `counterpoise.flow.measures`. Sides are seen as keys, +price for bids and −price for asks, as in
 `counterpoise.market.kernels.ladder`.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, Int8_1D, UInt8_1D
 from counterpoise.core.jit import borrow, inner_kernel, kernel
-from counterpoise.market.kernels.book import STATE, STATUS_SIZE, apply_row, settle
+from counterpoise.flow.kernels.bins import BIN_END, NOT_OPEN, RULE, SIZE, TIME, WRITTEN, fills, start_bin
+from counterpoise.flow.kernels.columns import (
+    ASK,
+    ASK_DEPTH,
+    BANDS,
+    BANDS_AT,
+    BANDS_COUNT,
+    BID,
+    BID_DEPTH,
+    BIN_SUMS,
+    BUY,
+    BUY_TRADES,
+    BUY_VALUE,
+    CLOSE,
+    COMPLETE,
+    CVD,
+    DEPTH,
+    DEPTH_SUM,
+    DIRTY,
+    END,
+    HEARD,
+    HIGH,
+    INVERSE,
+    LEVELS,
+    LOW,
+    MATCH_NS,
+    MAX_DELTA,
+    MESSAGES,
+    MIN_DELTA,
+    NEAR,
+    NEW_KEY,
+    NEW_LOTS,
+    OBV,
+    OFI,
+    OPEN,
+    PARTS,
+    PREVIOUS_CLOSE,
+    QUALITY,
+    QUEUES,
+    QUOTE_KEY,
+    QUOTE_LOTS,
+    QUOTE_STATE,
+    SELL,
+    SELL_TRADES,
+    SELL_VALUE,
+    SLOPES,
+    SOURCE,
+    STALE_NS,
+    STANDING,
+    STATE_SIZE,
+    STATUS,
+    SUMS,
+    TICKER,
+    TOP_KEY,
+    TOP_LOTS,
+    TOP_SUM,
+    TOTAL,
+    TRADES,
+    TRADES_ONLY,
+    UNKNOWN,
+    VALID,
+    WORST,
+)
+from counterpoise.flow.kernels.depth import NEAR as WALK_NEAR
+from counterpoise.flow.kernels.depth import WALK_SIZE, band_depths, slope, walk
+from counterpoise.flow.kernels.queues import forget, queue_change, split_change, traded
+from counterpoise.market.kernels.book import STATE, apply_row, settle
 from counterpoise.market.kernels.codes import CROSSED, DELTA, FIRST, GAP, GAPPED, LAST, QUOTE, STALE, SYNCED, TRADE
-from counterpoise.market.kernels.ladder import ABOVE_ALL, BEST, HEAD, NO_KEY, depth_between, fill_top, room, set_level
+from counterpoise.market.kernels.ladder import ABOVE_ALL, BEST, HEAD, NO_KEY, fill_top, room, set_level
 
-__all__ = [
-    "ASK",
-    "ASK_DEPTH",
-    "BANDS",
-    "BID",
-    "BID_DEPTH",
-    "BIN_END",
-    "BUY",
-    "CLOSED",
-    "CVD",
-    "DEPTH",
-    "DIRTY",
-    "END",
-    "LEVELS",
-    "OFI",
-    "QUALITY",
-    "QUOTE_KEY",
-    "QUOTE_STATE",
-    "SELL",
-    "STATE_SIZE",
-    "STATUS",
-    "TICKER",
-    "TOP_KEY",
-    "TOP_LOTS",
-    "TRADES",
-    "TRADES_ONLY",
-    "WORST",
-    "close_bins",
-    "measure_rows",
-    "queue_change",
-]
-
-LEVELS: Final = 10
-
-# columns of a closed bin
-END: Final = 0  # ns, exclusive
-BID: Final = 1  # best key of each side in ticks, NO_KEY when the side is empty
-ASK: Final = 2
-QUALITY: Final = 3  # worst state within the bin
-TRADES: Final = 4
-BUY: Final = 5  # lots
-SELL: Final = 6
-CVD: Final = 7  # lots since the first event
-OFI: Final = 8  # LEVELS columns
-BID_DEPTH: Final = OFI + LEVELS  # LEVELS columns: lots in the best 1..LEVELS levels
-ASK_DEPTH: Final = BID_DEPTH + LEVELS
-BANDS: Final = ASK_DEPTH + LEVELS  # then for each band: bid lots, ask lots within it
-
-# where prices come from
-DEPTH: Final = 0  # the depth stream's book
-TICKER: Final = 1  # best quotes of a ticker channel
-TRADES_ONLY: Final = 2  # no prices: only the trade measures mean something
-
-# slots of `state`: all that one instrument's measures remember between rows, but for the ladder
-BIN_END: Final = 0
-HEARD: Final = 1  # ts_local of the last message of the price source, 0 before the first
-WORST: Final = 2  # worst state of the price source in the open bin
-QUOTE_STATE: Final = 3
-VALID: Final = 4  # 1 when TOP_* is the top of a book, so that a change of it is order flow
-DIRTY: Final = 5  # 2 slots: greatest key of that side's top that the message being read touched, NO_KEY when none
-CLOSED: Final = 7  # bins written by the last call
-QUOTE_KEY: Final = 8  # 2 slots: best keys of the ticker
-QUOTE_LOTS: Final = 10
-STATUS: Final = 12  # counterpoise.market.kernels.book
-SUMS: Final = STATUS + STATUS_SIZE  # BANDS slots: running sums of the open bin, in the columns of a closed one
-TOP_KEY: Final = SUMS + BANDS  # 2 × LEVELS slots: the best keys after the last message
-TOP_LOTS: Final = TOP_KEY + 2 * LEVELS
-_NEW_KEY: Final = TOP_LOTS + 2 * LEVELS  # scratch
-_NEW_LOTS: Final = _NEW_KEY + LEVELS
-STATE_SIZE: Final = _NEW_LOTS + LEVELS
+__all__ = ["close_bins", "close_open", "measure_rows"]
 
 
 @inner_kernel
-def queue_change(key: int, lots: int, key_before: int, lots_before: int) -> int:
-    """e of one side (Cont, Kukanov, Stoikov 2014, eq. 3): + what was added at or above, − what was there at or below."""
-    change = 0
-    if key >= key_before:
-        change += lots
-    if key <= key_before:
-        change -= lots_before
-    return change
+def _best_changed(state: Int1D, side: int, key: int, change: int, ts: int, match_ns: int) -> None:
+    """The best queue of a side changed by so many lots; if its book was valid that is order flow."""
+    if state[VALID] and change != 0:
+        state[SUMS + OFI] += (1 - 2 * side) * change
+        split_change(state[QUEUES:SUMS], side, key, change, ts, match_ns)
 
 
 @inner_kernel
-def _top_changed(book: Int1D, state: Int1D, side: int) -> None:
+def _top_changed(book: Int1D, state: Int1D, side: int, ts: int, match_ns: int) -> None:
     """A message touched the top of a side: add its queue changes, level by level, and remember the new top.
 
     Levels better than all it touched are as they were.
@@ -111,11 +103,17 @@ def _top_changed(book: Int1D, state: Int1D, side: int) -> None:
     while first < LEVELS - 1 and state[top_key + first] > state[DIRTY + side]:
         first += 1
     below = state[top_key + first - 1] if first else ABOVE_ALL
-    fill_top(book, side, first, below, state[_NEW_KEY + first : _NEW_LOTS], state[_NEW_LOTS + first : STATE_SIZE])
+    fill_top(book, side, first, below, state[NEW_KEY + first : NEW_LOTS], state[NEW_LOTS + first : STATE_SIZE])
     sign = state[VALID] * (1 - 2 * side)
     for level in range(first, LEVELS):
-        key, lots = state[_NEW_KEY + level], state[_NEW_LOTS + level]
-        state[SUMS + OFI + level] += sign * queue_change(key, lots, state[top_key + level], state[top_lots + level])
+        key, lots = state[NEW_KEY + level], state[NEW_LOTS + level]
+        key_before, lots_before = state[top_key + level], state[top_lots + level]
+        change = queue_change(key, lots, key_before, lots_before)
+        if level == 0:
+            _best_changed(state, side, max(key, key_before), change, ts, match_ns)
+        else:
+            state[SUMS + OFI + level] += sign * change
+        state[TOTAL] += lots - lots_before
         state[top_key + level], state[top_lots + level] = key, lots
 
 
@@ -126,10 +124,11 @@ def _heard(state: Int1D, ts: int, quality: int, stale_ns: int) -> None:
         quality = max(quality, STALE)
     state[HEARD] = ts
     state[WORST] = max(state[WORST], quality)
+    state[SUMS + MESSAGES] += 1
 
 
 @inner_kernel
-def _size_changed(state: Int1D, side: int, key: int, lots: int) -> bool:
+def _size_changed(state: Int1D, side: int, key: int, lots: int, ts: int, match_ns: int) -> bool:
     """A message that gives one level another size, no more: if the level is of the top, only its queue has changed."""
     top_key, top_lots = TOP_KEY + side * LEVELS, TOP_LOTS + side * LEVELS
     level = 0
@@ -137,84 +136,130 @@ def _size_changed(state: Int1D, side: int, key: int, lots: int) -> bool:
         level += 1
     if level == LEVELS or state[top_key + level] != key:
         return False
-    state[SUMS + OFI + level] += state[VALID] * (1 - 2 * side) * (lots - state[top_lots + level])
+    change = lots - state[top_lots + level]
+    if level == 0:
+        _best_changed(state, side, key, change, ts, match_ns)
+    else:
+        state[SUMS + OFI + level] += state[VALID] * (1 - 2 * side) * change
+    state[TOTAL] += change
     state[top_lots + level] = lots
     return True
 
 
 @inner_kernel
-def _book_row(book: Int1D, state: Int1D, kind: int, side: int, flags: int, price_ticks: int, lots: int, source: int) -> None:
+def _book_row(
+    book: Int1D,
+    state: Int1D,
+    ts: int,
+    kind: int,
+    side: int,
+    flags: int,
+    price_ticks: int,
+    lots: int,
+    source: int,
+    match_ns: int,
+) -> None:
     if kind == DELTA and state[STATUS + STATE] != GAPPED:
         index = (1 - side) >> 1
         key = side * price_ticks
         set_level(book, index, key, lots)
         top = key >= state[TOP_KEY + index * LEVELS + LEVELS - 1]
-        if flags == FIRST | LAST and source == DEPTH and lots > 0 and top and _size_changed(state, index, key, lots):
+        single = flags == FIRST | LAST and source == DEPTH and lots > 0
+        if single and top and _size_changed(state, index, key, lots, ts, match_ns):
             return
         if top:
             state[DIRTY + index] = max(state[DIRTY + index], key)
         return
     if state[STATUS + STATE] == GAPPED or kind == GAP:
         state[VALID] = 0
-    apply_row(book, state[STATUS:SUMS], kind, side, flags, price_ticks, lots)
+        if source == DEPTH:
+            forget(state[QUEUES:SUMS])
+    apply_row(book, state[STATUS:QUEUES], kind, side, flags, price_ticks, lots)
     state[DIRTY], state[DIRTY + 1] = ABOVE_ALL, ABOVE_ALL
 
 
 @inner_kernel
-def _book_message(book: Int1D, state: Int1D, ts: int, source: int, stale_ns: int) -> None:
+def _book_message(book: Int1D, state: Int1D, ts: int, source: int, stale_ns: int, match_ns: int) -> None:
     """The last row of a book message has been applied."""
-    settle(book, state[STATUS:SUMS])
+    settle(book, state[STATUS:QUEUES])
     quality = state[STATUS + STATE]
     if source == DEPTH:
         _heard(state, ts, quality, stale_ns)
         for side in range(2):
             if state[DIRTY + side] != NO_KEY:
-                _top_changed(book, state, side)
+                _top_changed(book, state, side, ts, match_ns)
+        state[SUMS + TOP_SUM] += state[TOP_LOTS] + state[TOP_LOTS + LEVELS]
+        state[SUMS + DEPTH_SUM] += state[TOTAL]
     state[DIRTY], state[DIRTY + 1] = NO_KEY, NO_KEY
     state[VALID] = quality != GAPPED
 
 
 @inner_kernel
-def _quote_row(state: Int1D, ts: int, side: int, flags: int, price_ticks: int, lots: int, stale_ns: int) -> None:
+def _quote_row(state: Int1D, ts: int, side: int, flags: int, price_ticks: int, lots: int, stale_ns: int, match_ns: int) -> None:
     """One side of a ticker quote; no size means no quote on that side."""
     index = (1 - side) >> 1
     key = side * price_ticks if lots > 0 else NO_KEY
-    if state[QUOTE_STATE] != GAPPED:
-        state[SUMS + OFI] += side * queue_change(key, lots, state[QUOTE_KEY + index], state[QUOTE_LOTS + index])
+    key_before = state[QUOTE_KEY + index]
+    state[VALID] = state[QUOTE_STATE] != GAPPED
+    change = queue_change(key, lots, key_before, state[QUOTE_LOTS + index])
+    _best_changed(state, index, max(key, key_before), change, ts, match_ns)
     state[QUOTE_KEY + index], state[QUOTE_LOTS + index] = key, lots
     if flags & LAST:
         whole = state[QUOTE_KEY] != NO_KEY and state[QUOTE_KEY + 1] != NO_KEY
         crossed = whole and state[QUOTE_KEY] + state[QUOTE_KEY + 1] >= 0
         state[QUOTE_STATE] = CROSSED if crossed else (SYNCED if whole else GAPPED)
         _heard(state, ts, state[QUOTE_STATE], stale_ns)
+        state[SUMS + TOP_SUM] += state[QUOTE_LOTS] + state[QUOTE_LOTS + 1]
 
 
 @inner_kernel
-def _trade_row(state: Int1D, side: int, lots: int) -> None:
-    state[SUMS + TRADES] += 1
-    state[SUMS + BUY] += lots * (side > 0)
-    state[SUMS + SELL] += lots * (side < 0)
-    state[SUMS + CVD] += side * lots
+def _trade_row(state: Int1D, ts: int, side: int, price_ticks: int, lots: int, inverse: bool, match_ns: int) -> None:
+    sums = state[SUMS:TOP_KEY]
+    value = float(lots) if inverse else float(lots) * float(price_ticks)
+    worth = sums[BUY_VALUE : SELL_VALUE + 1].view(np.float64)
+    sums[TRADES] += 1
+    if side > 0:
+        sums[BUY] += lots
+        sums[BUY_TRADES] += 1
+        worth[0] += value
+    elif side < 0:
+        sums[SELL] += lots
+        sums[SELL_TRADES] += 1
+        worth[1] += value
+    else:
+        sums[UNKNOWN] += lots
+    sums[CVD] += side * lots
+    delta = sums[BUY] - sums[SELL]
+    sums[MIN_DELTA] = min(sums[MIN_DELTA], delta)
+    sums[MAX_DELTA] = max(sums[MAX_DELTA], delta)
+    if lots > 0:
+        if sums[CLOSE] == NO_KEY:
+            sums[OPEN] = sums[HIGH] = sums[LOW] = price_ticks
+        sums[HIGH] = max(sums[HIGH], price_ticks)
+        sums[LOW] = min(sums[LOW], price_ticks)
+        sums[CLOSE] = price_ticks
+    traded(state[QUEUES:SUMS], side, price_ticks, lots, ts, match_ns)
 
 
 @kernel
-def _quality(state: Int1D, source: int, stale_ns: int) -> int:
-    """State of the price source at the end of the open bin."""
+def _quality(state: Int1D, end: int, source: int, stale_ns: int) -> int:
+    """State of the price source at a moment."""
     if source == TRADES_ONLY:
         return SYNCED
     quality = state[QUOTE_STATE] if source == TICKER else state[STATUS + STATE]
-    silent = state[HEARD] and state[BIN_END] - state[HEARD] > stale_ns
+    silent = state[HEARD] and end - state[HEARD] > stale_ns
     return max(quality, STALE) if silent else quality
 
 
 @kernel
-def _write_depth(book: Int1D, state: Int1D, source: int, bands: Float1D, row: Int1D) -> None:
-    """Best prices and resting lots at the end of the bin; `bands` are fractions of mid, ascending."""
+def _write_depth(book: Int1D, state: Int1D, settings: Float1D, row: Int1D) -> None:
+    """Best prices and resting lots at the end of the bin."""
+    source, bands = settings[SOURCE], int(settings[BANDS_COUNT])
     bid, ask = (state[QUOTE_KEY], state[QUOTE_KEY + 1]) if source == TICKER else (book[BEST], book[HEAD + BEST])
     row[BID], row[ASK] = bid, ask
     if source != DEPTH:  # the tops are kept for the depth stream's order flow alone
         fill_top(book, 0, 0, ABOVE_ALL, state[TOP_KEY : TOP_KEY + LEVELS], state[TOP_LOTS : TOP_LOTS + LEVELS])
-        fill_top(book, 1, 0, ABOVE_ALL, state[TOP_KEY + LEVELS : TOP_LOTS], state[TOP_LOTS + LEVELS : _NEW_KEY])
+        fill_top(book, 1, 0, ABOVE_ALL, state[TOP_KEY + LEVELS : TOP_LOTS], state[TOP_LOTS + LEVELS : NEW_KEY])
     for side in range(2):
         total = 0
         for level in range(LEVELS):
@@ -222,81 +267,126 @@ def _write_depth(book: Int1D, state: Int1D, source: int, bands: Float1D, row: In
             row[BID_DEPTH + side * LEVELS + level] = total
     if source == TICKER:
         row[BID_DEPTH], row[ASK_DEPTH] = state[QUOTE_LOTS], state[QUOTE_LOTS + 1]
-    row[BANDS:] = 0
-    if bid != NO_KEY and ask != NO_KEY:
-        mid = (bid - ask) / 2
-        for side in range(2):
-            total, top = 0, -NO_KEY
-            for band in range(len(bands)):
-                key = np.int64(np.ceil((1 - 2 * side) * mid - bands[band] * abs(mid)))
-                total += depth_between(book, side, key, top)
-                row[BANDS + 2 * band + side] = total
-                top = key - 1
+    if not row[MESSAGES]:  # the mean over no message is what stands
+        row[MESSAGES] = 1
+        row[TOP_SUM] = row[BID_DEPTH] + row[ASK_DEPTH]
+        row[DEPTH_SUM] = row[BID_DEPTH + LEVELS - 1] + row[ASK_DEPTH + LEVELS - 1]
+    row[SLOPES:] = 0
+    if bid == NO_KEY or ask == NO_KEY:
+        return
+    mid = (bid - ask) / 2
+    reals = row.view(np.float64)
+    shares = settings[BANDS_AT : BANDS_AT + bands]
+    band_depths(book, mid, shares, row[BANDS : BANDS + 2 * bands])
+    reach = shares[bands - 1] * abs(mid) if bands else 0.0
+    values = settings[BANDS_AT + bands :]
+    met = np.empty(WALK_SIZE + len(values))
+    for side in range(2):
+        keys = state[TOP_KEY + side * LEVELS : TOP_KEY + (side + 1) * LEVELS]
+        reals[SLOPES + side] = slope(keys, state[TOP_LOTS + side * LEVELS : TOP_LOTS + (side + 1) * LEVELS], mid)
+        at = BANDS + 2 * bands + (1 - side) * len(values)
+        reals[at : at + len(values)] = np.nan
+        if mid > 0:
+            walk(book, side, mid, reach, values, settings[INVERSE] != 0, met)
+            reals[NEAR + side] = met[WALK_NEAR]
+            reals[at : at + len(values)] = met[WALK_SIZE:]
 
 
 @kernel
-def close_bins(
-    book: Int1D, state: Int1D, until_ns: int, every_ns: int, stale_ns: int, source: int, bands: Float1D, out: Int2D
-) -> int:
-    """Close every bin that ends at or before `until_ns`, as far as `out` has rows; returns how many."""
+def _close_bin(book: Int1D, state: Int1D, settings: Float1D, end: int, complete: bool, row: Int1D) -> None:
+    """Write the open bin, and begin the next."""
+    source = settings[SOURCE]
+    quality = _quality(state, end, source, np.int64(settings[STALE_NS]))
+    sums = state[SUMS:TOP_KEY]
+    if sums[CLOSE] != NO_KEY:
+        before = state[PREVIOUS_CLOSE]
+        if before != NO_KEY:
+            sums[OBV] += (sums[BUY] + sums[SELL] + sums[UNKNOWN]) * ((sums[CLOSE] > before) - (sums[CLOSE] < before))
+        state[PREVIOUS_CLOSE] = sums[CLOSE]
+    row[:PARTS] = sums[:PARTS]
+    row[PARTS:STANDING] = state[QUEUES : QUEUES + 3]
+    row[END] = end
+    row[COMPLETE] = complete
+    row[QUALITY] = SYNCED if source == TRADES_ONLY else max(state[WORST], quality)
+    _write_depth(book, state, settings, row)
+    sums[:BIN_SUMS] = 0
+    sums[OPEN], sums[HIGH], sums[LOW], sums[CLOSE] = NO_KEY, NO_KEY, NO_KEY, NO_KEY
+    state[QUEUES : QUEUES + 3] = 0
+    state[WORST] = quality
+
+
+@kernel
+def close_bins(book: Int1D, state: Int1D, settings: Float1D, until_ns: int, complete: bool, out: Int2D) -> int:
+    """Close every bin of time that ends at or before `until_ns`, as far as `out` has rows; returns how many."""
     closed = 0
     while state[BIN_END] <= until_ns and closed < len(out):
-        row = out[closed]
-        quality = _quality(state, source, stale_ns)
-        row[:BANDS] = state[SUMS : SUMS + BANDS]
-        row[END] = state[BIN_END]
-        row[QUALITY] = SYNCED if source == TRADES_ONLY else max(state[WORST], quality)
-        _write_depth(book, state, source, bands, row)
-        state[SUMS + TRADES], state[SUMS + BUY], state[SUMS + SELL] = 0, 0, 0
-        state[SUMS + OFI : SUMS + OFI + LEVELS] = 0
-        state[WORST] = quality
-        state[BIN_END] += every_ns
+        _close_bin(book, state, settings, state[BIN_END], complete, out[closed])
+        state[BIN_END] += np.int64(settings[SIZE])
         closed += 1
     return closed
+
+
+@kernel
+def close_open(book: Int1D, state: Int1D, settings: Float1D, end: int, out: Int2D) -> int:
+    """Close the open bin of a rule that no clock ends, at a time."""
+    _close_bin(book, state, settings, end, False, out[0])
+    start_bin(state)
+    return 1
 
 
 @kernel
 def measure_rows(
     book: Int1D,
     state: Int1D,
+    settings: Float1D,
     ts_local: Int1D,
+    ts_venue: Int1D,
+    seq: Int1D,
+    number: Int1D,
     kind: UInt8_1D,
     side: Int8_1D,
     flags: UInt8_1D,
     price_ticks: Int1D,
     qty_lots: Int1D,
     start: int,
-    every_ns: int,
-    stale_ns: int,
-    source: int,
-    bands: Float1D,
     out: Int2D,
 ) -> int:
-    """Take rows from `start`; returns the first row not taken, and state[CLOSED] says how many bins were closed.
+    """Take rows from `start`; returns the first row not taken. See `counterpoise.flow.stream.Stream`.
 
-    Stops early when `out` is full (CLOSED == len(out)) or when the book's hash table must grow. A message that a call ends in
-    the middle of goes on in the next call.
+    Stops early when `out` is full or when the book's hash table must grow. A message that a call ends in the middle of goes on
+    in the next call.
     """
-    book, state = borrow(book), borrow(state)
+    book, state, settings, out = borrow(book), borrow(state), borrow(settings), borrow(out)
+    source, stale_ns, match_ns = np.int64(settings[SOURCE]), np.int64(settings[STALE_NS]), np.int64(settings[MATCH_NS])
+    timed, inverse = settings[RULE] == TIME, settings[INVERSE] != 0
     closed = 0
     i = start
+    if timed and state[BIN_END] == NOT_OPEN and start < len(kind):
+        every_ns = np.int64(settings[SIZE])
+        state[BIN_END] = (ts_local[start] // every_ns + 1) * every_ns
     while i < len(kind):
         ts = ts_local[i]
-        if ts >= state[BIN_END]:
-            closed += close_bins(book, state, ts, every_ns, stale_ns, source, bands, out[closed:])
+        if timed and ts >= state[BIN_END]:
+            closed += close_bins(book, state, settings, ts, True, out[closed:])
             if ts >= state[BIN_END]:
                 break
         what, sign, flag = np.int64(kind[i]), np.int64(side[i]), np.int64(flags[i])
         if what <= GAP:
             if not room(book, (1 - sign) >> 1):
                 break
-            _book_row(book, state, what, sign, flag, price_ticks[i], qty_lots[i], source)
+            _book_row(book, state, ts, what, sign, flag, price_ticks[i], qty_lots[i], source, match_ns)
             if flag & LAST:
-                _book_message(book, state, ts, source, stale_ns)
+                _book_message(book, state, ts, source, stale_ns, match_ns)
         elif what == TRADE:
-            _trade_row(state, sign, qty_lots[i])
+            if closed == len(out):
+                break
+            _trade_row(state, ts, sign, price_ticks[i], qty_lots[i], inverse, match_ns)
+            if not timed and fills(state, settings, sign, price_ticks[i], qty_lots[i]):
+                _close_bin(book, state, settings, ts + 1, True, out[closed])
+                start_bin(state)
+                closed += 1
         elif what == QUOTE and source == TICKER:
-            _quote_row(state, ts, sign, flag, price_ticks[i], qty_lots[i], stale_ns)
+            _quote_row(state, ts, sign, flag, price_ticks[i], qty_lots[i], stale_ns, match_ns)
         i += 1
-    state[CLOSED] = closed
+    state[WRITTEN] = closed
     return i

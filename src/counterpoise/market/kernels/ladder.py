@@ -36,11 +36,13 @@ __all__ = [
     "depth_between",
     "far_slots",
     "fill_top",
+    "live_word",
     "next_below",
     "quantity_at",
     "rehash",
     "room",
     "set_level",
+    "window_lots",
 ]
 
 WINDOW: Final = 1 << 15  # ticks a side
@@ -200,6 +202,19 @@ def _window_below(book: Int1D, side: int, key: int) -> int:
             return at - bit + 63 - count_leading_zeros(live)
         at -= bit + 1
     return NO_KEY
+
+
+@inner_kernel
+def window_lots(side: int) -> int:
+    """Where the lots of a side's window begin; key k lies at k mod WINDOW."""
+    return _LOTS + side * WINDOW
+
+
+@inner_kernel
+def live_word(book: Int1D, side: int, key: int) -> int:
+    """Bits of the live levels at a window key and below it, down to the last multiple of 64."""
+    slot = key & _MASK
+    return book[_BITS + side * _WORDS + (slot >> 6)] & ~(np.int64(-2) << (slot & 63))
 
 
 @kernel

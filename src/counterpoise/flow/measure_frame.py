@@ -1,0 +1,248 @@
+"""What the binned measures are called, their units, and how a kernel's integers become them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from counterpoise.core.arrays import AnyArray, Bool1D, Float1D, Int1D, Int2D
+from counterpoise.flow.column import Column, Group
+from counterpoise.flow.kernels import columns as k
+from counterpoise.market.instrument import Instrument
+from counterpoise.market.kernels.ladder import NO_KEY
+from counterpoise.market.quality import BookState
+
+__all__ = ["GROUPS", "measure_frame"]
+
+_STATE_NAMES: Final = np.array([state.name for state in BookState])
+_CKS: Final = "Cont, Kukanov, Stoikov (2014), arXiv 1011.6402"
+
+GROUPS: Final = (
+    Group(
+        "bin",
+        "the bin itself",
+        "Measures",
+        (),
+        (
+            Column("ts", "ns UTC", "end of the bin, exclusive"),
+            Column("quality", "state", "worst state of the price source within the bin; measures are null unless SYNCED"),
+            Column("complete", "bool", "false when the recording ended before the bin did"),
+        ),
+        "domain rule: every number carries its quality",
+    ),
+    Group(
+        "price",
+        "best prices at the bin's end",
+        "Measures",
+        ("quotes",),
+        (
+            Column("mid", "quote", "(best bid + best ask) / 2", "price"),
+            Column("mid_change", "quote", "mid less mid at the previous bin's end", "odd"),
+            Column("spread", "quote", "best ask − best bid"),
+            Column("microprice", "quote", "mid weighted by the size on the other side", "price"),
+        ),
+        "Stoikov (2018), eq. (2), for the weighted mid",
+    ),
+    Group(
+        "depth",
+        "what rests in the book at the bin's end",
+        "Measures",
+        ("quotes",),
+        (
+            Column("depth_imbalance_{level}", "1", "(bid − ask) / (bid + ask) over the best levels", "odd"),
+            Column("depth_imbalance_{x}bps", "1", "the same within x bps of mid", "free"),
+            Column("weighted_imbalance", "1", "the same, each level weighted by 1 − distance / widest band", "free"),
+            Column("bid_qty", "base", "size at the best bid", "swaps", "linear"),
+            Column("ask_qty", "base", "size at the best ask", "swaps", "linear"),
+            Column("bid_depth_{x}bps", "base", "bids within x bps of mid", "free", "linear"),
+            Column("ask_depth_{x}bps", "base", "asks within x bps of mid", "free", "linear"),
+            Column("bid_slope", "base/bps", "depth gained per bps from mid, best ten levels", "free", "linear"),
+            Column("ask_slope", "base/bps", "the same of asks", "free", "linear"),
+            Column(
+                "mean_best_depth", "base", "mean of (best bid size + best ask size) / 2 over the bin's messages", size="linear"
+            ),
+            Column("mean_depth", "base", "mean size of a level, best ten of both sides, over the messages", size="linear"),
+            Column("buy_cost_{value}_bps", "bps", "average price over mid of buying that much [quote] at once", "free", "free"),
+            Column("sell_cost_{value}_bps", "bps", "average price under mid of selling as much", "free", "free"),
+        ),
+        "Gould, Bonart (2016), arXiv 1512.03492, for the queue imbalance",
+    ),
+    Group(
+        "ofi",
+        "order-flow imbalance summed over the bin",
+        "Measures",
+        ("quotes",),
+        (
+            Column("ofi", "base", "of the best level, equal to ofi_1", "odd", "linear"),
+            Column("ofi_{level}", "base", "of that level; beyond the first from the depth stream only", "odd", "linear"),
+        ),
+        f"{_CKS}, eq. (3)-(4); Xu, Gould, Howison (2019), arXiv 1907.06230, for levels",
+    ),
+    Group(
+        "ofi_parts",
+        "order-flow imbalance of the best level by what made it; the parts add up to ofi exactly",
+        "Measures",
+        ("quotes", "trades"),
+        (
+            Column("ofi_limit", "base", "by new limit orders", "odd", "linear"),
+            Column("ofi_cancel", "base", "by cancels, and falls that no trade explains", "odd", "linear"),
+            Column("ofi_market", "base", "by trades matched to the queue they hit", "odd", "linear"),
+        ),
+        f"{_CKS}, section 2.1, for the three kinds of events",
+    ),
+    Group(
+        "trades",
+        "what aggressors traded within the bin",
+        "Measures",
+        ("trades",),
+        (
+            Column("trades", "count", "trade messages of the venue"),
+            Column("buy_trades", "count", "of buying aggressors", "swaps"),
+            Column("sell_trades", "count", "of selling aggressors", "swaps"),
+            Column("buy_qty", "base", "bought by aggressors", "swaps", "linear"),
+            Column("sell_qty", "base", "sold by aggressors", "swaps", "linear"),
+            Column("unknown_qty", "base", "traded by aggressors the venue does not name", size="linear"),
+            Column("trade_imbalance", "base", "buy_qty − sell_qty", "odd", "linear"),
+            Column("buy_sell_ratio", "1", "buy_qty / sell_qty; null when nothing was sold", "free"),
+            Column("buy_notional", "quote", "value bought", "free", "linear"),
+            Column("sell_notional", "quote", "value sold", "free", "linear"),
+            Column("open", "quote", "price of the first trade; null without one", "price"),
+            Column("high", "quote", "highest trade", "free"),
+            Column("low", "quote", "lowest trade", "free"),
+            Column("close", "quote", "last trade", "price"),
+        ),
+        _CKS,
+    ),
+    Group(
+        "cvd",
+        "signed volume cumulated",
+        "Measures",
+        ("trades",),
+        (
+            Column("cvd", "base", "bought less sold since the first event", "odd", "linear"),
+            Column("min_delta", "base", "least of bought less sold since the bin began, ≤ 0", "free", "linear"),
+            Column("max_delta", "base", "greatest, ≥ 0", "free", "linear"),
+            Column("obv", "base", "volume added when a bin closes above the last one, taken off below", "odd", "linear"),
+        ),
+        "Granville (1963) for on-balance volume",
+    ),
+)
+
+
+def measure_frame(
+    rows: Int2D,
+    instrument: Instrument,
+    *,
+    source: int,
+    bands_bps: tuple[float, ...],
+    values: tuple[int, ...],
+    mid_before: float,
+) -> pl.DataFrame:
+    """Integers of closed bins to measures with units; null where the quality is not SYNCED."""
+    synced = rows[:, k.QUALITY] == BookState.SYNCED
+    priced = synced & (rows[:, k.BID] != NO_KEY) & (rows[:, k.ASK] != NO_KEY) & (source != k.TRADES_ONLY)
+    columns: dict[str, AnyArray] = {"ts": rows[:, k.END]}
+    columns |= _prices(rows, instrument, priced, mid_before)
+    columns |= _depth(rows, instrument, priced, bands_bps, source)
+    columns |= _costs(rows, priced, bands_bps, values)
+    columns |= _order_flow(rows, instrument, synced, source)
+    columns |= _trades(rows, instrument, synced)
+    columns["complete"] = rows[:, k.COMPLETE] != 0
+    columns["quality"] = _STATE_NAMES[rows[:, k.QUALITY]]
+    counts = ("trades", "buy_trades", "sell_trades")
+    return pl.DataFrame(columns, nan_to_null=True, schema_overrides={"quality": pl.String}).with_columns(
+        pl.col("ts").cast(pl.Datetime("ns", "UTC")),
+        *(pl.when(pl.col("quality") == BookState.SYNCED.name).then(pl.col(name)).alias(name) for name in counts),
+    )
+
+
+def _prices(rows: Int2D, instrument: Instrument, priced: Bool1D, mid_before: float) -> dict[str, AnyArray]:
+    price = instrument.price_grid
+    bid, ask = np.where(priced, rows[:, k.BID], 0), np.where(priced, -rows[:, k.ASK], 0)
+    mid = _where(priced, price.values(bid + ask, over=2))
+    return {
+        "mid": mid,
+        "mid_change": np.diff(mid, prepend=mid_before),
+        "spread": _where(priced, price.values(ask - bid)),
+        "microprice": _where(priced, _weighted_mid(bid, ask, rows[:, k.BID_DEPTH], rows[:, k.ASK_DEPTH]) * price.size),
+    }
+
+
+def _depth(
+    rows: Int2D, instrument: Instrument, priced: Bool1D, bands_bps: tuple[float, ...], source: int
+) -> dict[str, AnyArray]:
+    qty, real = instrument.flow_grid, rows.view(np.float64)
+    columns: dict[str, AnyArray] = {}
+    for level in range(k.LEVELS):
+        columns[f"depth_imbalance_{level + 1}"] = _imbalance(rows[:, k.BID_DEPTH + level], rows[:, k.ASK_DEPTH + level], priced)
+    for i, band in enumerate(bands_bps):
+        at = k.BANDS + 2 * i
+        columns[f"depth_imbalance_{band:g}bps"] = _imbalance(rows[:, at], rows[:, at + 1], priced)
+    columns["weighted_imbalance"] = _imbalance(real[:, k.NEAR], real[:, k.NEAR + 1], priced)
+    for i, side in enumerate(("bid", "ask")):
+        columns[f"{side}_qty"] = _where(priced, qty.values(rows[:, (k.BID_DEPTH, k.ASK_DEPTH)[i]]))
+        for j, band in enumerate(bands_bps):
+            columns[f"{side}_depth_{band:g}bps"] = _where(priced, qty.values(rows[:, k.BANDS + 2 * j + i]))
+        columns[f"{side}_slope"] = _where(priced, real[:, k.SLOPES + i] * qty.size)
+    messages = np.maximum(rows[:, k.MESSAGES], 1)
+    columns["mean_best_depth"] = _where(priced, rows[:, k.TOP_SUM] / (2 * messages) * qty.size)
+    deep = priced & (source == k.DEPTH)
+    columns["mean_depth"] = _where(deep, rows[:, k.DEPTH_SUM] / (2 * k.LEVELS * messages) * qty.size)
+    return columns
+
+
+def _costs(rows: Int2D, priced: Bool1D, bands_bps: tuple[float, ...], values: tuple[int, ...]) -> dict[str, AnyArray]:
+    real, at = rows.view(np.float64), k.BANDS + 2 * len(bands_bps)
+    columns: dict[str, AnyArray] = {}
+    for i, side in enumerate(("buy", "sell")):
+        for j, value in enumerate(values):
+            columns[f"{side}_cost_{value}_bps"] = _where(priced, real[:, at + i * len(values) + j])
+    return columns
+
+
+def _order_flow(rows: Int2D, instrument: Instrument, synced: Bool1D, source: int) -> dict[str, AnyArray]:
+    qty = instrument.flow_grid
+    best, deep = synced & (source != k.TRADES_ONLY), synced & (source == k.DEPTH)
+    ofi = _where(best, qty.values(rows[:, k.OFI]))
+    columns: dict[str, AnyArray] = {"ofi": ofi, "ofi_1": ofi}
+    for level in range(1, k.LEVELS):
+        columns[f"ofi_{level + 1}"] = _where(deep, qty.values(rows[:, k.OFI + level]))
+    for i, part in enumerate(("limit", "cancel", "market")):
+        columns[f"ofi_{part}"] = _where(best, qty.values(rows[:, k.PARTS + i]))
+    return columns
+
+
+def _trades(rows: Int2D, instrument: Instrument, synced: Bool1D) -> dict[str, AnyArray]:
+    price, qty, real = instrument.price_grid, instrument.flow_grid, rows.view(np.float64)
+    worth = float(instrument.notional(1, 1))
+    buy, sell, happened = rows[:, k.BUY], rows[:, k.SELL], synced & (rows[:, k.CLOSE] != NO_KEY)
+    columns: dict[str, AnyArray] = {"trades": rows[:, k.TRADES]}
+    columns |= {"buy_trades": rows[:, k.BUY_TRADES], "sell_trades": rows[:, k.SELL_TRADES]}
+    sums = {"buy_qty": buy, "sell_qty": sell, "unknown_qty": rows[:, k.UNKNOWN], "trade_imbalance": buy - sell}
+    sums |= {"cvd": rows[:, k.CVD], "min_delta": rows[:, k.MIN_DELTA], "max_delta": rows[:, k.MAX_DELTA], "obv": rows[:, k.OBV]}
+    columns |= {name: _where(synced, qty.values(lots)) for name, lots in sums.items()}
+    columns["buy_sell_ratio"] = np.divide(buy, sell, out=np.full(len(rows), np.nan), where=synced & (sell > 0))
+    for name, at in (("buy_notional", k.BUY_VALUE), ("sell_notional", k.SELL_VALUE)):
+        columns[name] = _where(synced, real[:, at] * worth)
+    for name, at in (("open", k.OPEN), ("high", k.HIGH), ("low", k.LOW), ("close", k.CLOSE)):
+        columns[name] = _where(happened, price.values(np.where(happened, rows[:, at], 0)))
+    return columns
+
+
+def _where(sound: Bool1D, values: Float1D) -> Float1D:
+    return np.asarray(np.where(sound, values, np.nan), np.float64)
+
+
+def _imbalance(bid: Int1D | Float1D, ask: Int1D | Float1D, sound: Bool1D) -> Float1D:
+    """(bid − ask) / (bid + ask) of two columns; null when both are zero."""
+    both = bid + ask
+    share = np.divide(bid - ask, both, out=np.full(len(both), np.nan), where=sound & (both > 0))
+    return np.asarray(share, np.float64)
+
+
+def _weighted_mid(bid: Int1D, ask: Int1D, bid_lots: Int1D, ask_lots: Int1D) -> Float1D:
+    """Best prices weighted by the size on the other side [ticks]."""
+    both = np.maximum(bid_lots + ask_lots, 1)
+    return np.asarray(bid + (ask - bid) * (bid_lots / both), np.float64)
