@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from counterpoise.core.arrays import Float1D, Int1D
+from counterpoise.core.arrays import Float1D, Float2D, Int1D
 from counterpoise.core.config import Config
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import BPS, parse_duration
 
-__all__ = ["NO_IMPACT", "TransientImpact"]
+__all__ = ["NO_IMPACT", "Impact", "ImpactCost", "TemporaryImpact", "TransientImpact", "nearest_psd"]
+
+_TOLERANCE: Final = 1e-9  # of the largest entry, for what rounding does to symmetry and eigenvalues
 
 
 class TransientImpact(Config, frozen=True, kw_only=True):
@@ -103,3 +105,223 @@ class TransientImpact(Config, frozen=True, kw_only=True):
 
 _MILLION: Final = 1e6
 NO_IMPACT: Final = TransientImpact()
+
+
+class TemporaryImpact(Config, frozen=True, kw_only=True):
+    """What a trade pays at once beyond the mid, and leaves nothing of: η·x^β.
+
+    Parameters
+    ----------
+    bps : float
+        η ≥ 0 [bps of the trade's value] at x = 1.
+    exponent : float
+        β in [0, 2]; 0 is a half spread.
+    of : {"participation", "millions"}
+        What x is: the trade's share of the volume traded meanwhile, or its value in millions of quote.
+
+    Raises
+    ------
+    InputError
+        If a number is out of its bound.
+
+    References
+    ----------
+    Almgren, Thum, Hauptmann, Li (2005), "Direct estimation of equity market impact": β = .6.
+    """
+
+    bps: float = 0.0
+    exponent: float = 0.5
+    of: Literal["participation", "millions"] = "participation"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.bps < 1e6 or not 0 <= self.exponent <= 2:
+            raise InputError(f"temporary impact needs bps >= 0 and exponent in [0, 2], found {self.bps} and {self.exponent}")
+
+    def cost_bps(self, size: Float2D) -> Float2D:
+        """Cost [bps of its value] of trades of size x ≥ 0, any shape."""
+        return np.asarray(self.bps * np.abs(size) ** self.exponent, np.float64)
+
+
+class ImpactCost(NamedTuple):
+    """Expected cost of a schedule by where it comes from.
+
+    Attributes
+    ----------
+    temporary_bps, transient_bps, permanent_bps : float
+        Bps of the value traded.
+    millions : float
+        Value traded [millions of quote].
+    """
+
+    temporary_bps: float
+    transient_bps: float
+    permanent_bps: float
+    millions: float
+
+    @property
+    def total_bps(self) -> float:
+        return self.temporary_bps + self.transient_bps + self.permanent_bps
+
+    @property
+    def quote(self) -> float:
+        """Total [quote]."""
+        return self.total_bps * BPS * self.millions * _MILLION
+
+
+class Impact(Config, frozen=True, kw_only=True):
+    """Temporary, transient, permanent and cross impact in one object, for pricing a plan and for moving a simulated venue.
+
+    Trades of values q_j(s) [millions of quote, signed] move the mid of instrument i [bps] by
+
+        D_i(t) = λ Σ_j C_ij Σ_{s<t} q_j(s) G(t − s)
+
+    with λ and G of `propagator`, and each trade pays η·x^β more, which moves nothing.
+
+    Parameters
+    ----------
+    temporary : TemporaryImpact
+    propagator : TransientImpact
+        λ = bps_per_million, and the kernel G with its permanent part.
+    instruments : tuple of str
+        Ids in the order of C; empty for one instrument alone.
+    cross : tuple of tuple of float
+        C, no unit, symmetric and positive semidefinite; empty means every instrument for itself.
+
+    Raises
+    ------
+    InputError
+        If C is not square, symmetric and positive semidefinite. One that is not lets a round trip earn: see `nearest_psd`.
+
+    Notes
+    -----
+    The cost of a schedule is ½ λ Σ q(s)ᵀ C q(s′) G(|s − s′|) plus what is temporary. G is convex, decreasing and positive,
+    hence of positive type, so with C ⪰ 0 the sum is never negative: no price manipulation.
+
+    References
+    ----------
+    Schneider, Lillo (2019), arXiv 1612.07742, sections 3-4: one kernel and a symmetric matrix. Gatheral, Schied, Slynko (2012).
+    """
+
+    temporary: TemporaryImpact = TemporaryImpact()
+    propagator: TransientImpact = NO_IMPACT
+    instruments: tuple[str, ...] = ()
+    cross: tuple[tuple[float, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(set(self.instruments)) < len(self.instruments):
+            raise InputError(f"an instrument stands twice in {self.instruments}")
+        if not self.cross:
+            return
+        if {len(row) for row in self.cross} | {len(self.instruments)} != {len(self.cross)}:
+            raise InputError(
+                f"cross impact of {len(self.instruments)} instruments is a matrix of as many rows and columns, found rows of "
+                f"{[len(row) for row in self.cross]}"
+            )
+        matrix = np.array(self.cross, np.float64)
+        scale = np.abs(matrix).max()
+        if not np.isfinite(scale) or np.abs(matrix - matrix.T).max() > _TOLERANCE * scale:
+            raise InputError(f"cross impact must be finite and symmetric, or a round trip earns; found {self.cross}")
+        least = float(np.linalg.eigvalsh(matrix)[0])
+        if least < -_TOLERANCE * scale:
+            raise InputError(
+                f"cross impact must be positive semidefinite, or a round trip earns; its least eigenvalue is {least:.3g}: "
+                "take nearest_psd of it"
+            )
+
+    @property
+    def permanent_bps_per_million(self) -> float:
+        """γ: displacement of its own mid that never decays."""
+        return self.propagator.bps_per_million * self.propagator.permanent
+
+    @property
+    def matrix(self) -> Float2D:
+        """(k, k) immediate displacement of row by column [bps per million]."""
+        count = max(len(self.instruments), 1)
+        relative = np.array(self.cross, np.float64) if self.cross else np.eye(count)
+        return np.asarray(self.propagator.bps_per_million * relative)
+
+    def displacement_bps(self, at_ns: Int1D, trade_ns: Int1D, signed_millions: Float2D) -> Float2D:
+        """Displacement of mids just before times, by trades strictly before them.
+
+        Parameters
+        ----------
+        at_ns : (m,) int64
+        trade_ns : (n,) int64
+        signed_millions : (n,) or (n, k) float64
+
+        Returns
+        -------
+        (m,) or (m, k) float64 [bps]
+            O(m n).
+        """
+        flow = self._flow(trade_ns, signed_millions)
+        lag = at_ns[:, None] - trade_ns[None, :]
+        decay = np.where(lag > 0, self.propagator.kernel(np.maximum(lag, 0).ravel()).reshape(lag.shape), 0.0)
+        moved = decay @ flow @ self.matrix
+        return np.asarray(moved[:, 0] if np.ndim(signed_millions) == 1 else moved)
+
+    def cost(self, trade_ns: Int1D, signed_millions: Float2D, *, participation: Float2D | None = None) -> ImpactCost:
+        """Expected cost of a schedule against the mids it would have without itself.
+
+        Parameters
+        ----------
+        trade_ns : (n,) int64
+        signed_millions : (n,) or (n, k) float64
+        participation : (n,) or (n, k) float64, optional
+            Share of the volume traded meanwhile; needed by a temporary impact that is of participation.
+
+        Raises
+        ------
+        InputError
+            If shapes do not fit, or the participation is missing.
+
+        Notes
+        -----
+        As `TransientImpact.cost_bps`: a trade pays what its predecessors left and half of its own. O(n²).
+        """
+        flow = self._flow(trade_ns, signed_millions)
+        total = float(np.abs(flow).sum())
+        if total == 0:
+            return ImpactCost(0.0, 0.0, 0.0, 0.0)
+        lag = np.abs(trade_ns[:, None] - trade_ns[None, :])
+        decay = self.propagator.kernel(lag.ravel()).reshape(lag.shape)
+        moved = float(np.einsum("ik,ij,jl,kl->", flow, decay, flow, self.matrix, optimize=True)) / 2
+        summed = flow.sum(axis=0)
+        permanent = self.propagator.permanent * float(summed @ self.matrix @ summed) / 2
+        at_once = float((np.abs(flow) * self._temporary_bps(flow, participation)).sum())
+        return ImpactCost(at_once / total, (moved - permanent) / total, permanent / total, total)
+
+    def _temporary_bps(self, flow: Float2D, participation: Float2D | None) -> Float2D:
+        if self.temporary.bps == 0:
+            return np.zeros_like(flow)
+        if self.temporary.of == "millions":
+            return self.temporary.cost_bps(flow)
+        if participation is None or np.size(participation) != flow.size:
+            raise InputError(
+                f"temporary impact of participation needs the share of each of {flow.size} trades, found "
+                f"{'none' if participation is None else np.size(participation)}; give participation="
+            )
+        return self.temporary.cost_bps(np.reshape(participation, flow.shape))
+
+    def _flow(self, trade_ns: Int1D, signed_millions: Float2D) -> Float2D:
+        """(n, k) trades."""
+        flow = np.asarray(signed_millions, np.float64)
+        flow = flow[:, None] if flow.ndim == 1 else flow
+        expected = (len(trade_ns), max(len(self.instruments), 1))
+        if flow.shape != expected:
+            raise InputError(f"trades of {expected[1]} instruments at {expected[0]} times expected, found shape {flow.shape}")
+        return flow
+
+
+def nearest_psd(matrix: Float2D) -> Float2D:
+    """Nearest symmetric positive semidefinite matrix in the Frobenius norm.
+
+    The symmetric part, with its negative eigenvalues set to zero.
+
+    References
+    ----------
+    Higham (1988), Linear Algebra and its Applications 103, Theorem 2.1, doi:10.1016/0024-3795(88)90223-6.
+    """
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    sound = (vectors * np.maximum(values, 0)) @ vectors.T
+    return np.asarray((sound + sound.T) / 2)
