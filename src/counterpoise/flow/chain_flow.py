@@ -71,7 +71,7 @@ GROUPS: Final = (
             Column("since", "ns", "the earlier snapshot"),
             Column("gap_ns", "ns", "time between them"),
             Column("base", "1", "the coin"),
-            Column("{status}_options", "count", "options held, new, returned, expired, gone"),
+            *(Column(f"{status}_options", "count", f"options that are {status}") for status in _STATUS),
             Column("unweighted_options", "count", "held or new ones without greeks: in no weighted sum"),
             Column("open_interest", "coin", "of all options of the later snapshot", "even", "linear"),
             Column("call_change", "coin", "change of open interest of calls held and new", "even", "linear"),
@@ -220,13 +220,7 @@ def chain_flow(
     out = pl.concat([places.drop("place"), pl.DataFrame(flows, nan_to_null=True)], how="horizontal")
     out = out.join(held, on=["ts_local", "base"], how="left", maintain_order="left")
     told = out.with_columns(pl.when(pl.col("unsaid") == 0).then(pl.col("volume_most")).alias("volume_most"))
-    return told.select(_flow_columns())
-
-
-def _flow_columns() -> list[str]:
-    names = [column.name for column in GROUPS[1].columns]
-    at = names.index("{status}_options")
-    return names[:at] + [f"{status}_options" for status in _STATUS] + names[at + 1 :]
+    return told.select(column.name for column in GROUPS[1].columns)
 
 
 def _flows(rows: pl.DataFrame, into: Int1D, size: int) -> dict[str, object]:

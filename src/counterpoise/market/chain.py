@@ -130,6 +130,7 @@ def _faults() -> dict[str, tuple[pl.Expr, str]]:
     sizes = ("bid_price", "ask_price", "mark_price", "open_interest", "volume")
     numbers = pl.col(*_GREEKS, *sizes, "underlying_price")
     delta, iv, forward = (pl.col(name).fill_nan(None) for name in ("delta", "mark_iv", "underlying_price"))
+    bid, ask = (pl.col(name).fill_nan(None) for name in ("bid_price", "ask_price"))
     contrary = pl.when(pl.col("right") == "C").then(delta < 1 - _STEEP).otherwise(delta > _STEEP - 1)
     return {
         "stands twice": (pl.struct("ts_local", "symbol").is_duplicated(), "keep one row a symbol and time"),
@@ -138,7 +139,7 @@ def _faults() -> dict[str, tuple[pl.Expr, str]]:
             pl.any_horizontal(numbers.is_nan() | numbers.is_infinite()),
             "make it null where the venue said nothing, or drop the row",
         ),
-        "crossed": (pl.col("bid_price") > pl.col("ask_price"), "make both quotes null, or take a snapshot of one moment"),
+        "crossed": (bid > ask, "make both quotes null, or take a snapshot of one moment"),
         "below nothing": (pl.any_horizontal(pl.col(*sizes) < 0), "drop the rows"),
         "no price of the underlying": (forward <= 0, "make it null, or drop the row"),
         "delta out of its bounds": (contrary | (delta.abs() > _STEEP), "see whether calls and puts changed places"),
