@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from counterpoise.core.errors import InputError, NumericalError
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.cross_impact_fit import GROUPS, CrossImpactFit, fit_cross_impact
 from counterpoise.flow.impact import TransientImpact
 from counterpoise.flow.measures import measure
@@ -105,7 +106,7 @@ def test_perpetual_and_spot(data_dir: Path) -> None:
     parts = []
     for name in ("usdm", "spot"):
         events, _ = read_recording(name, data_dir)
-        bins = measure(events, CAPTURES[name].instrument, every_ns=SECOND_NS)
+        bins = measure(events, CAPTURES[name].instrument, bins=Bins.every(SECOND_NS))
         parts.append(
             bins.select(
                 "ts",

@@ -10,6 +10,7 @@ import pytest
 
 from counterpoise.core.errors import InputError, NumericalError
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.fit import Z95, block_starts, draw_blocks, least_squares
 from counterpoise.flow.impact_fit import GROUPS, fit_depth_relation, fit_ofi_impact
 from counterpoise.flow.measures import measure
@@ -146,7 +147,7 @@ def test_recordings(name: str, r2: float, data_dir: Path) -> None:
     """R² per second as another script found it; buying pushes up, and the slope lies ten errors from zero on USD-M."""
     events, _ = read_recording(name, data_dir)
     instrument = CAPTURES[name].instrument
-    fit = fit_ofi_impact(measure(events, instrument, every_ns=SECOND_NS))
+    fit = fit_ofi_impact(measure(events, instrument, bins=Bins.every(SECOND_NS)))
     assert fit.r2 == pytest.approx(r2, abs=0.02)
     assert fit.slope > (4 if name == "spot" else 7) * fit.slope_se
     impact = fit.impact(contract_value=100.0 if instrument.inverse else None)

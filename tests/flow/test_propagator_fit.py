@@ -10,6 +10,7 @@ import pytest
 
 from counterpoise.core.errors import InputError, NumericalError
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.fit import Z95
 from counterpoise.flow.impact import TransientImpact
 from counterpoise.flow.measures import measure
@@ -127,7 +128,7 @@ def test_what_cannot_be_fitted_is_refused(height: int, how: dict[str, object], m
 def test_recording(data_dir: Path) -> None:
     """Trades of USD-M in tenths of a second: buying moves the mid up, but the book says so one bin after the trade channel."""
     events, _ = read_recording("usdm", data_dir)
-    frame = measure(events, CAPTURES["usdm"].instrument, every_ns=SECOND_NS // 10)
+    frame = measure(events, CAPTURES["usdm"].instrument, bins=Bins.every(SECOND_NS // 10))
     fit = fit_propagator(
         frame,
         step_ns=SECOND_NS // 10,
