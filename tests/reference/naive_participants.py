@@ -128,3 +128,83 @@ def naive_event_features(events: Events, instrument: Instrument, *, stale_ns: in
     for row in rows_of(events):
         naive.take(row)
     return naive.rows
+
+
+def naive_size_groups(
+    events: Events, instrument: Instrument, *, every_ns: int, ranked: bool, edges: tuple[str, str], trades_a_bin: int = 0
+) -> list[Out]:
+    """One dictionary a bin: of time, or of a number of trades."""
+    unit = instrument.notional(1, 1)
+    bins: dict[int, list[tuple[str, int, int]]] = defaultdict(list)
+    past: list[int] = []
+    rows = rows_of(events)
+    open_bin: list[tuple[str, int, int]] = []
+    seen, filled = 0, 0
+    for ts, kind, side, _, price, lots in rows:
+        end = (ts // every_ns + 1) * every_ns if not trades_a_bin else ts + 1
+        row: list[tuple[str, int, int]] = []
+        if kind == GAP:
+            row = [("gap", 0, 0)]
+        elif kind == TRADE:
+            value = lots if instrument.inverse else lots * abs(price)
+            row = [(_group(value, past, ranked, edges, unit) if side else "unknown", side, lots)]
+            past.append(_bucket(value))
+        open_bin, seen = open_bin + row, seen + 1
+        if not trades_a_bin:
+            bins[end] += row
+        elif kind == TRADE and lots:
+            filled += 1
+            if filled == trades_a_bin:
+                bins[end] += open_bin
+                open_bin, seen, filled = [], 0, 0
+    if trades_a_bin and seen:
+        bins[rows[-1][0] + 1] += open_bin
+    ends = range(min(bins), max(bins) + 1, every_ns) if bins and not trades_a_bin else sorted(bins)
+    return [_size_bin(end, bins[end], Fraction(instrument.flow_grid.step)) for end in ends]
+
+
+def _bucket(value: int) -> int:
+    """Octave and which quarter of it, below 4 the value itself."""
+    if value < 4:
+        return value
+    octave = value.bit_length() - 1
+    return 4 * octave + (value * 4) // 2**octave - 4
+
+
+def _group(value: int, past: list[int], ranked: bool, edges: tuple[str, str], unit: Fraction) -> str:
+    if ranked and len(past) < 200:
+        return "ungrouped"
+    size = value * unit
+    if ranked:
+        own = _bucket(value)
+        size = Fraction(sum(b < own for b in past) * 2 + past.count(own), 2 * len(past))
+    return ("retail", "middle", "institutional")[sum(size >= Fraction(edge) for edge in edges)]
+
+
+def _size_bin(end: int, rows: list[tuple[str, int, int]], lot: Fraction) -> Out:
+    def lots(group: str, side: int) -> int:
+        return sum(q for g, s, q in rows if g == group and s == side)
+
+    out: Out = {"ts": end}
+    for g in ("retail", "middle", "institutional"):
+        out[f"{g}_buy_qty"], out[f"{g}_sell_qty"] = float(lots(g, 1) * lot), float(lots(g, -1) * lot)
+        out[f"{g}_trades"] = sum(name == g for name, _, _ in rows)
+    for g in ("unknown", "ungrouped"):
+        out[f"{g}_qty"] = float(sum(q for name, _, q in rows if name == g) * lot)
+        out[f"{g}_count"] = sum(name == g for name, _, _ in rows)
+    r, i = (_lean(lots(g, 1), lots(g, -1)) for g in ("retail", "institutional"))
+    out["retail_imbalance"], out["institutional_imbalance"] = _float(r), _float(i)
+    out["divergence"] = None if r is None or i is None else float(r) - float(i)
+    out["opposed"] = None if r is None or i is None else r * i < 0
+    volumes = [lots(g, 1) + lots(g, -1) for g in ("retail", "institutional")]
+    out["size_skew"] = _float(_lean(*volumes))
+    out["gaps"] = sum(name == "gap" for name, _, _ in rows)
+    return out
+
+
+def _lean(one: int, other: int) -> Fraction | None:
+    return Fraction(one - other, one + other) if one + other else None
+
+
+def _float(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,180 @@
+"""Flow by size of trade: the slow twin, by hand, laws of streams."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.bins import Bins
+from counterpoise.flow.measures import measure
+from counterpoise.flow.size_groups import GROUPS, PROFILES, SizeGroups, SizeProfile, size_groups
+from counterpoise.market.event import GAP, TRADE, Events
+from counterpoise.market.symbol import parse_instrument
+from reference.binance_recordings import CAPTURES, read_recording
+from reference.message_script import Message, events_of
+from reference.naive_participants import naive_size_groups
+from reference.random_stream import RandomStream
+
+PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
+COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
+BINS = Bins.parse("5s")
+EDGES = {"notional": ("2000", "40000"), "quantile": ("0.4", "0.8")}
+
+
+def stream(seed: int, messages: int = 300) -> Events:
+    return RandomStream(seed, far=40_000).events(messages)
+
+
+def trading(seed: int, trades: int) -> Events:
+    """Many trades of all sizes, some of nothing, some without a side, a gap now and then."""
+    draw = random.Random(seed)
+    messages: list[Message] = []
+    for i in range(trades):
+        lots = draw.choice((0, 1, 2, 3, 7, draw.randint(1, 100), draw.randint(1, 10**5)))
+        kind = GAP if draw.random() < 0.01 else TRADE
+        messages.append((0.05 * i, kind, [(draw.choice((1, -1, 1, -1, 0)), 600_000 + draw.randint(-50, 50), lots)]))
+    return events_of(messages)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("trades_a_bin", [0, 7])
+@pytest.mark.parametrize("seed", range(3))
+def test_equals_naive(profile: SizeProfile, trades_a_bin: int, seed: int) -> None:
+    bins = Bins.parse(f"trades:{trades_a_bin}") if trades_a_bin else BINS
+    for events in (stream(seed), trading(seed, 500), Events.empty(), events_of([(0, GAP, [(0, 0, 0)])])):
+        for instrument in (PERP, COIN):
+            frame = size_groups(events, instrument, bins=bins, profile=profile, edges=EDGES[profile])
+            expected = naive_size_groups(
+                events,
+                instrument,
+                every_ns=BINS.every_ns,
+                ranked=profile == "quantile",
+                edges=EDGES[profile],
+                trades_a_bin=trades_a_bin,
+            )
+            assert frame.with_columns(pl.col("ts").dt.epoch("ns")).to_dicts() == expected
+
+
+def test_streams_of_the_naive_twin_hold_every_group() -> None:
+    for profile in PROFILES:
+        sums = size_groups(trading(0, 500), PERP, bins=BINS, profile=profile, edges=EDGES[profile]).sum()
+        assert min(sums[f"{name}_trades"][0] for name in ("retail", "middle", "institutional")) > 20
+        assert sums["opposed"][0] > 0
+        assert sums["unknown_count"][0] > 0
+        assert (sums["ungrouped_count"][0] > 0) == (profile == "quantile")
+
+
+def test_by_hand() -> None:
+    """At 60,000 a coin: .1 coins are 6,000 (retail), 1 coin 60,000 (between), 2 coins 120,000 (institutional)."""
+    lots = [(1, 100), (1, 100), (-1, 100), (-1, 2000), (1, 1000), (0, 5)]
+    events = events_of((i / 10, TRADE, [(side, 600_000, size)]) for i, (side, size) in enumerate(lots))
+    row = size_groups(events, PERP, bins=BINS).to_dicts()[0]
+    assert (row["retail_buy_qty"], row["retail_sell_qty"], row["retail_trades"]) == (0.2, 0.1, 3)
+    assert (row["middle_buy_qty"], row["institutional_sell_qty"], row["unknown_qty"]) == (1.0, 2.0, 0.005)
+    assert row["retail_imbalance"] == pytest.approx(1 / 3)
+    assert row["institutional_imbalance"] == -1.0
+    assert row["divergence"] == pytest.approx(4 / 3)
+    assert row["opposed"] is True
+    assert row["size_skew"] == pytest.approx((0.3 - 2.0) / 2.3)
+
+
+def test_ranks_forget_and_never_look_ahead() -> None:
+    """After 70,000 small trades a large one is institutional; a long run of its like makes it ordinary."""
+    one = np.ones(140_000, np.int64)
+    lots = np.where(np.arange(140_000) < 70_000, 1, 50)
+    events = Events(
+        one.cumsum() * 10**6, 0 * one, one, one, np.full(140_000, TRADE, np.uint8), np.ones(140_000, np.int8),
+        np.full(140_000, 3, np.uint8), 600_000 * one, lots,
+    )  # fmt: skip
+    frame = size_groups(events, PERP, bins=Bins.parse("trades:1000"), profile="quantile", edges=("0.5", "0.9"))
+    assert frame["ungrouped_count"].to_list()[:2] == [200, 0]
+    assert frame["institutional_trades"].to_list()[70:75] == [1000] * 5
+    assert frame["institutional_trades"].to_list()[-5:] == [0] * 5
+    assert frame["middle_trades"].to_list()[-5:] == [1000] * 5
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("bins", ["5s", "volume:3", "trades:20", "range:4"])
+def test_batch_is_stream_is_rows_is_memory(profile: SizeProfile, bins: str) -> None:
+    events, draw = trading(5, 400), random.Random(1)
+    before = [column.copy() for column in events]
+
+    def made() -> SizeGroups:
+        return SizeGroups(PERP, bins=Bins.parse(bins), profile=profile)
+
+    whole = size_groups(events, PERP, bins=Bins.parse(bins), profile=profile)
+    assert whole.height > 3
+    for at in (sorted(draw.sample(range(1, events.rows), 20)), range(1, events.rows)):
+        one, frames = made(), []
+        for n, (i, j) in enumerate(zip([0, *at], [*at, events.rows], strict=True)):
+            frames.append(one.step(events.cut(i, j)))
+            one = made().restore(one.save()) if n % 50 == 3 else one
+        assert_frame_equal(pl.concat([*frames, one.finish()]), whole, check_exact=True)
+    single = made()
+    for row in zip(*(column.tolist() for column in events), strict=True):
+        single.event(row)
+    assert_frame_equal(single.now(), whole.tail(single.now().height), check_exact=True)
+    assert_frame_equal(single.finish(), whole, check_exact=True)
+    assert all(np.array_equal(now, then) for now, then in zip(events, before, strict=True))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_look_ahead_and_mirror_and_scale(profile: SizeProfile) -> None:
+    events = trading(6, 500)
+    whole = size_groups(events, PERP, bins=BINS, profile=profile)
+    for start in (100, 300, 499):
+        lots = events.qty_lots.copy()
+        lots[start:] *= 7
+        known = pl.col("ts").dt.epoch("ns") <= int(events.ts_local[start])
+        for other in (events._replace(qty_lots=lots), events.cut(0, start + 1)):
+            again = size_groups(other, PERP, bins=BINS, profile=profile)
+            assert_frame_equal(again.filter(known), whole.filter(known), check_exact=True)
+    flipped = size_groups(events._replace(side=-events.side), PERP, bins=BINS, profile=profile)
+    doubled = size_groups(events._replace(qty_lots=events.qty_lots * 2), PERP, bins=BINS, profile=profile)
+    for name in whole.columns:
+        (law,) = [column for column in GROUPS[0].columns if column.covers(name)]
+        theirs = whole[name]
+        if law.mirror == "swaps":
+            theirs = whole[name.replace("buy", "?").replace("sell", "buy").replace("?", "sell")].alias(name)
+        elif law.mirror == "odd":
+            theirs = (0 - theirs).alias(name)
+        assert_frame_equal(flipped.select(name), theirs.to_frame(), check_exact=True)
+        if law.size != "free":
+            expected = whole[name] * 2 if law.size == "linear" else whole[name]
+            assert_frame_equal(doubled.select(name), expected.to_frame(), check_exact=True)
+
+
+def test_bad_parameters_are_refused() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'quantile'"):
+        SizeGroups(PERP, bins=BINS, profile="quantiles")  # type: ignore[arg-type]
+    for profile, edges in (("notional", ("5", "1")), ("quantile", ("0.5", "1.5")), ("notional", ("1",)), ("notional", (0, 1))):
+        with pytest.raises(InputError, match="two ascending edges"):
+            SizeGroups(PERP, bins=BINS, profile=profile, edges=edges)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="more than 50,000,000 bins"):
+        size_groups(events_of([(0, TRADE, [(1, 1, 1)]), (60, TRADE, [(1, 1, 1)])]), PERP, bins=Bins.every(1))
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", CAPTURES)
+def test_groups_add_up_on_recordings(name: str, data_dir: Path) -> None:
+    events, _ = read_recording(name, data_dir)
+    instrument = CAPTURES[name].instrument
+    whole = measure(events, instrument, every_ns=SECOND_NS, quotes="trades")
+    for profile in PROFILES:
+        frame = size_groups(events, instrument, bins=Bins.every(SECOND_NS), profile=profile)
+        assert frame["ts"].equals(whole["ts"])
+        parts = frame.select(
+            buy=pl.sum_horizontal(f"{g}_buy_qty" for g in ("retail", "middle", "institutional")),
+            count=pl.sum_horizontal(f"{g}_trades" for g in ("retail", "middle", "institutional")) + pl.col("ungrouped_count"),
+        )
+        assert parts["count"].equals(whole["trades"].alias("count"))
+        assert parts["buy"].sum() <= whole["buy_qty"].sum() + 1e-6
+        counts = frame.sum().select(pl.col("retail_trades", "institutional_trades")).row(0)
+        assert counts[0] > counts[1] >= (1 if profile == "quantile" else 0)
