@@ -77,7 +77,8 @@ def _turned(settings: Float1D, extreme: int, away: int) -> bool:
 @inner_kernel
 def _put(state: Int1D, slot: int) -> None:
     """This trade as the mark at a slot."""
-    state[slot : slot + MARK] = state[_NOW : _NOW + MARK]
+    for i in range(MARK):
+        state[slot + i] = state[_NOW + i]
 
 
 @inner_kernel
@@ -115,9 +116,10 @@ def _write(state: Int1D, settings: Float1D, side: int, row: Int1D) -> int:
     written = settings[WRITE_SWINGS] != 0 or (apart and abs(gain) >= settings[LEAST_STRENGTH] * volume)
     if written:
         row[OUT_TS], row[OUT_SIDE], row[OUT_HIDDEN] = state[_NOW + MARK_TS], side, higher < 0
-        row[OUT_FIRST:OUT_SECOND] = state[old : old + MARK]
-        row[OUT_SECOND:] = state[new : new + MARK]
-    state[old : old + MARK] = state[new : new + MARK]
+        for i in range(MARK):
+            row[OUT_FIRST + i], row[OUT_SECOND + i] = state[old + i], state[new + i]
+    for i in range(MARK):
+        state[old + i] = state[new + i]
     state[_HELD + index] = 1
     return 1 if written else 0
 

@@ -112,10 +112,12 @@ def _write(state: Int1D, settings: Float1D, end: int, row: Int1D) -> None:
     """Close the bin that ends at `end`, exclusive."""
     _pass_anchor(state, settings, end - 1)
     row[OUT_END] = end
-    row[1:] = state[_SUMS:]
+    for slot in range(_SUMS, len(state)):
+        row[1 + slot - _SUMS] = state[slot]
     state[_SEEN] = state[_SUMS] = state[_SUMS + 1] = state[_SUMS + 2] = 0
     for slot in range(BUCKETS, len(state), BUCKET):
-        state[slot : slot + BUCKET - 1] = 0
+        for sums in range(slot, slot + BUCKET - 1):
+            state[sums] = 0
     start_bin(state)
 
 
