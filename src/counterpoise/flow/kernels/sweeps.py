@@ -81,8 +81,7 @@ WAKE: Final = 2  # after this time something is due though the book says nothing
 HEARD: Final = 3  # ts_local of the last book message, 0 before the first
 COUNT: Final = 4
 UNKNOWN_TOTAL: Final = 5
-COPIED: Final = 6
-STATUS: Final = 7
+STATUS: Final = 6
 COPY: Final = STATUS + STATUS_SIZE
 COPY_LEVELS: Final = 256
 ORDER: Final = COPY + 2 * COPY_LEVELS
@@ -101,7 +100,7 @@ def _band_floor(key: int, millibps: int) -> int:
 
 
 @kernel
-def _freeze(book: Int1D, state: Int1D, settings: Float1D, copied: int) -> None:
+def _freeze(book: Int1D, state: Int1D, settings: Float1D) -> None:
     """Write down the book before the order, while it still is that book; copy levels that later fills may reach."""
     order = state[ORDER : ORDER + RECORD]
     order[FROZEN] = 1
@@ -114,9 +113,8 @@ def _freeze(book: Int1D, state: Int1D, settings: Float1D, copied: int) -> None:
     best, other = book[hit * HEAD + BEST], book[(1 - hit) * HEAD + BEST]
     order[BEST_BEFORE], order[OTHER_BEFORE], order[BEST_AFTER] = best, other, best
     order[WIDEST] = -best - other if best != NO_KEY and other != NO_KEY else -1
-    state[COPIED] = copied
     lots = state[COPY + COPY_LEVELS : ORDER]
-    fill_top(book, hit, 0, ABOVE_ALL, state[COPY : COPY + copied], lots[:copied])
+    fill_top(book, hit, 0, ABOVE_ALL, state[COPY : COPY + COPY_LEVELS], lots)
     order[BEFORE + SWEPT] = depth_between(book, hit, order[WORST], ABOVE_ALL)
     order[BEFORE + LEVELS] = np.sum(lots[: np.int64(settings[TOP])])
     order[FLOOR] = _band_floor(best, np.int64(settings[BAND_MILLIBPS])) if best != NO_KEY else ABOVE_ALL
@@ -129,7 +127,7 @@ def _reaches(book: Int1D, state: Int1D) -> None:
     """A fill of a frozen order has reached a worse price: what was shown down to there before."""
     order = state[ORDER : ORDER + RECORD]
     worst, total, last = order[WORST], 0, ABOVE_ALL
-    for i in range(state[COPIED]):
+    for i in range(COPY_LEVELS):
         last = state[COPY + i]
         if last < worst:
             break
@@ -237,12 +235,10 @@ def _due(state: Int1D, settings: Float1D, ts: int, quality: int, out: Int2D) -> 
 
 
 @kernel
-def _end_order(book: Int1D, state: Int1D, settings: Float1D, ts: int, out: Int2D) -> None:
+def _end_order(state: Int1D, settings: Float1D, ts: int, out: Int2D) -> None:
     """No more fills belong to the order: a sweep goes to the table, anything less is forgotten."""
     order = state[ORDER : ORDER + RECORD]
     if order[TAKEN_LEVELS] >= np.int64(settings[LEAST_LEVELS]):
-        if not order[FROZEN]:
-            _freeze(book, state, settings, np.int64(settings[TOP]))
         if order[QUALITY] != SYNCED:
             _write(state, ORDER, ts, VOID, out)
         elif state[COUNT] == np.int64(settings[MOST]):
@@ -271,7 +267,7 @@ def _fill(
     key, order_ns = -side * price, np.int64(settings[ORDER_NS])
     if not _belongs(order, ts, ts_venue, side, key, order_ns):
         if order[FILLS]:
-            _end_order(book, state, settings, ts, out)
+            _end_order(state, settings, ts, out)
         order[TS_START], order[SIDE], order[FIRST_TICKS], order[VENUE_TS] = ts, side, price, ts_venue
         order[UNKNOWN], order[WORST] = state[UNKNOWN_TOTAL], key + 1
         order[WIDEST], order[BEST_BEFORE], order[OTHER_BEFORE], order[BEST_AFTER] = -1, NO_KEY, NO_KEY, NO_KEY
@@ -284,6 +280,8 @@ def _fill(
     order[TS_END], order[LAST_TICKS], order[WORST] = ts, price, key
     if deeper and order[FROZEN] and order[SOUND]:
         _reaches(book, state)
+    if not order[FROZEN] and order[TAKEN_LEVELS] >= np.int64(settings[LEAST_LEVELS]):
+        _freeze(book, state, settings)
     state[WAKE] = min(state[WAKE], ts + order_ns)
 
 
@@ -315,10 +313,10 @@ def _message(book: Int1D, state: Int1D, settings: Float1D, ts: int, out: Int2D) 
 
 
 @kernel
-def _wake(book: Int1D, state: Int1D, settings: Float1D, ts: int, out: Int2D) -> None:
+def _wake(state: Int1D, settings: Float1D, ts: int, out: Int2D) -> None:
     """Time has passed: the order is over, patience is."""
     if state[ORDER + FILLS] and ts - state[ORDER + TS_END] > np.int64(settings[ORDER_NS]):
-        _end_order(book, state, settings, ts, out)
+        _end_order(state, settings, ts, out)
     silent = ts - state[HEARD] > np.int64(settings[STALE_NS])
     _due(state, settings, ts, STALE if silent else SYNCED, out)
 
@@ -354,13 +352,13 @@ def sweep_rows(
         if state[WRITTEN] > room_for:
             break
         if ts > state[WAKE]:
-            _wake(book, state, settings, ts, out)
+            _wake(state, settings, ts, out)
         if what <= GAP:
             if state[ORDER + FILLS] and not state[ORDER + FROZEN]:
-                _freeze(book, state, settings, COPY_LEVELS)
+                _freeze(book, state, settings)
             if what == GAP:
                 _void(state, settings, ts, GAPPED, out)
-                _end_order(book, state, settings, ts, out)  # fills may be missing too
+                _end_order(state, settings, ts, out)  # fills may be missing too
             book_row(book, status, what, sign, np.int64(flags[i]), price_ticks[i], qty_lots[i])
             if flags[i] & LAST:
                 _message(book, state, settings, ts, out)
