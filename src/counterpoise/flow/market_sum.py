@@ -57,7 +57,7 @@ def part_of(frame: pl.DataFrame | None, ts: Int1D, rate: Float1D, *, names: Sequ
 def mean_mid(parts: Sequence[Part], length: int) -> Float1D:
     """Mean of the sound markets' mids, which an option's coins are valued at; NaN when there is none."""
     mids = [np.where(part.sound, (part.numbers["bid"] + part.numbers["ask"]) / 2, np.nan) for part in parts]
-    held = np.isfinite(mids).reshape(-1, length)
+    held = np.isfinite(np.array(mids).reshape(len(mids), length))
     total = exact_sum([np.nan_to_num(mid) for mid in mids], length)
     return np.asarray(np.where(held.any(axis=0), total / np.maximum(held.sum(axis=0), 1), np.nan), np.float64)
 

@@ -1,0 +1,327 @@
+"""Markets of one token added: against a slow twin, contract by contract; merged books; the three Binance recordings at once."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from counterpoise.core.errors import DataError, InputError, UnknownName
+from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.bins import Bins
+from counterpoise.flow.by_node import OnMissing, by_node
+from counterpoise.flow.consolidated import GROUPS, TOTAL, Consolidated, consolidate
+from counterpoise.flow.measures import measure
+from counterpoise.flow.merged_book import merged_book
+from counterpoise.market.book import Book
+from counterpoise.market.event import SNAPSHOT, TRADE, Events
+from counterpoise.market.symbol import parse_instrument
+from counterpoise.market.tree import Tree
+from reference.binance_recordings import CAPTURES, read_recording
+from reference.message_script import T0, events_of
+from reference.naive_market_bins import WORSE, naive_market_bins
+from reference.random_stream import RandomStream
+
+PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
+COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
+SPOT = parse_instrument("kraken:BTC/USD", tick="0.1", lot="0.001")
+PUT = parse_instrument("binance_options:BTC-260327-80000-P", tick="0.1", lot="0.01")
+MARKETS = (PERP, COIN, SPOT)
+RATES = {"USDT": 0.75, "USD": 1.0}  # exact in doubles
+TICKS = {PERP.id: 4 * 10**6, COIN.id: 3 * 10**6, SPOT.id: 3 * 10**6 + 5, PUT.id: 10**6}  # 300,000 USD each but the put
+SECOND = Bins.every(SECOND_NS)
+TENTH_NS = SECOND_NS // 10
+TENTH = Bins.every(TENTH_NS)
+FLOWS = ("buy", "sell", "unknown", "cvd", "ofi")
+
+
+def streams(seed: int, names: Any = MARKETS, *, messages: int = 150) -> dict[str, Events]:
+    return {
+        of.id: RandomStream(seed + i, centre=TICKS[of.id], far=60, pace_ns=60_000_000).events(messages)
+        for i, of in enumerate(names)
+    }
+
+
+def added(events: Any, *, on_missing: OnMissing = "null", **more: Any) -> pl.DataFrame:
+    return consolidate(events, MARKETS, bins=TENTH, rates=RATES, on_missing=on_missing, stale_ns=4 * SECOND_NS, **more)
+
+
+@pytest.mark.parametrize("on_missing", ["null", "leave_out"])
+@pytest.mark.parametrize("seed", [1, 40])
+def test_equals_naive_twin(seed: int, on_missing: OnMissing) -> None:
+    events = streams(seed)
+    frame = added(events, on_missing=on_missing)
+    found = {
+        row["ts"]: row for row in frame.filter(pl.col("market") == TOTAL).with_columns(pl.col("ts").dt.epoch("ns")).to_dicts()
+    }
+    parts: dict[str, dict[int, dict[str, Any]]] = {}
+    for of in MARKETS:
+        bins = naive_market_bins(
+            events[of.id], of, every_ns=TENTH_NS, quotes="depth", bands_bps=("5", "25"), stale_ns=4 * SECOND_NS
+        )
+        parts[of.id] = {row["ts"]: row for row in bins}
+    ends = set(found) if len(found) else set()
+    assert ends == set(range(min(ends), max(ends) + 1, TENTH_NS))
+    horizon = max(int(part.ts_local[-1]) for part in events.values())
+    cases = set()
+    for ts, row in found.items():
+        missing = [n for n, bins in parts.items() if ts not in bins or bins[ts]["quality"] != "SYNCED"]
+        if any(ts > max(bins) for bins in parts.values()) or ts > horizon:
+            continue  # the clock of another market closed it: the twin of one market alone does not go so far
+        cases.add(len(missing))
+        assert (row["missing"], row["used"]) == (missing, 3 - len(missing))
+        used = [n for n in parts if n not in missing or on_missing == "null"]
+        states = [parts[n][ts]["quality"] if ts in parts[n] else "GAPPED" for n in used] or ["GAPPED"]
+        assert row["quality"] == max(states, key=WORSE.index)
+        if missing and (on_missing == "null" or len(missing) == 3):
+            assert row["buy_coin"] is None
+            assert row["bid"] is None
+            continue
+        assert_total(row, {n: parts[n][ts] for n in parts if n not in missing})
+    assert cases >= {0, 1}
+
+
+def assert_total(row: dict[str, Any], parts: dict[str, dict[str, Any]]) -> None:
+    terms = {of.id: of for of in MARKETS}
+    rate = {n: Fraction(RATES[terms[n].quote]) for n in parts}
+    for flow in FLOWS:
+        coin = sum(part["sums"][flow][0] for part in parts.values())
+        usd = sum(part["sums"][flow][1] * rate[n] for n, part in parts.items())
+        assert row[f"{flow}_coin"] == pytest.approx(float(coin), rel=1e-10, abs=1e-4)
+        assert row[f"{flow}_usd"] == pytest.approx(float(usd), rel=1e-10, abs=30)
+    if all(part["depth"] for part in parts.values()):
+        for band in ("bid_depth_25bps", "ask_depth_5bps"):
+            usd = sum(part["depth"][band][1] * rate[n] for n, part in parts.items())
+            assert row[f"{band}_usd"] == pytest.approx(float(usd), rel=1e-12)
+    for side, at, best in (("bid", 0, max), ("ask", 2, min)):
+        prices = {
+            n: part["best"][at] * Fraction(terms[n].price_grid.step) * rate[n]
+            for n, part in parts.items()
+            if part["best"][at] is not None
+        }
+        if prices:
+            assert row[side] == pytest.approx(float(best(prices.values())), rel=1e-14)
+            assert prices[row[f"{side}_market"]] == best(prices.values())
+
+
+def test_batch_equals_stream_equals_saved() -> None:
+    """All markets cut at common moments; also with a save and restore between."""
+    events = streams(5)
+    whole = added(events, on_missing="leave_out")
+    moments = np.unique(np.concatenate([part.ts_local for part in events.values()]))[5::40]
+    for saves in (False, True):
+        made, rows = fresh(), []
+        done = dict.fromkeys(events, 0)
+        for moment in [*moments.tolist(), 2**62]:
+            stops = {name: part.until(moment) for name, part in events.items()}
+            rows.append(made.step({name: part.cut(done[name], stops[name]) for name, part in events.items()}))
+            done = stops
+            made = fresh().restore(made.save()) if saves else made
+        assert_frame_equal(pl.concat([*rows, made.finish()]), whole, check_exact=True)
+
+
+def fresh() -> Consolidated:
+    return Consolidated(MARKETS, bins=TENTH, rates=RATES, on_missing="leave_out", stale_ns=4 * SECOND_NS)
+
+
+def test_pairs_of_a_feed_are_taken_and_the_past_is_refused() -> None:
+    events = streams(6)
+    pairs = [(of, events[of.id]) for of in MARKETS]
+    assert_frame_equal(added(pairs), added(events), check_exact=True)
+    made = fresh()
+    made.step({PERP.id: events[PERP.id]})
+    with pytest.raises(DataError, match="give every market up to a moment"):
+        made.step({COIN.id: events[COIN.id]})
+    with pytest.raises(UnknownName, match="market"):
+        made.step({"binance:ETHUSDT": events[PERP.id]})
+
+
+def test_no_look_ahead() -> None:
+    events = streams(8)
+    whole = added(events, on_missing="leave_out")
+    now = int(events[COIN.id].ts_local[-150])
+    later = {name: part._replace(qty_lots=np.where(part.ts_local >= now, 5, part.qty_lots)) for name, part in events.items()}
+    past = pl.col("ts").dt.epoch("ns") <= now
+    assert_frame_equal(added(later, on_missing="leave_out").filter(past), whole.filter(past), check_exact=True)
+    assert not added(later, on_missing="leave_out").equals(whole)
+    cut = {name: part.cut(0, part.until(now)) for name, part in events.items()}
+    short = fresh()
+    assert_frame_equal(pl.concat([short.step(cut), short.until(now)]), whole.filter(past), check_exact=True)
+
+
+BOOK = [(1, 3_000_000, 5), (-1, 3_000_002, 5)]
+
+
+def test_an_option_counts_with_its_delta_at_the_price_of_the_coin() -> None:
+    """20 lots of .01 put bought at delta −.25 are .05 coins sold, 15,000 USD at 300,000.1; and it has no price or depth."""
+    events = {
+        SPOT.id: events_of([(0, SNAPSHOT, BOOK), (2.5, TRADE, [(1, 3_000_002, 0)])]),
+        PUT.id: events_of([(0, SNAPSHOT, [(1, 100, 5), (-1, 102, 5)]), (1.5, TRADE, [(1, 102, 20)])]),
+    }
+    frame = consolidate(events, [SPOT, PUT], bins=SECOND, deltas={PUT.id: -0.25}, rates="par")
+    put, total = (frame.filter(pl.col("market") == name).row(1, named=True) for name in (PUT.id, TOTAL))
+    assert (put["sell_coin"], put["buy_coin"], put["cvd_coin"]) == (0.05, 0.0, -0.05)
+    assert put["sell_usd"] == pytest.approx(0.05 * 300_000.1, rel=1e-14)
+    assert (put["bid"], put["bid_depth_5bps_coin"], put["bid_market"]) == (None, None, None)
+    assert (total["sell_coin"], total["bid"], total["used"]) == (0.05, 300_000.0, 2)
+    assert total["bid_depth_25bps_coin"] == 0.005
+
+
+def test_deltas_change_with_time_and_the_running_sum_keeps_them() -> None:
+    events = {
+        SPOT.id: events_of([(0, SNAPSHOT, BOOK), (5, TRADE, [(1, 3_000_002, 0)])]),
+        PUT.id: events_of(
+            [(0, SNAPSHOT, [(1, 100, 5), (-1, 102, 5)]), (1.5, TRADE, [(1, 102, 100)]), (3.5, TRADE, [(1, 102, 100)])]
+        ),
+    }
+    deltas = pl.DataFrame({"ts": [T0, T0 + 3 * SECOND_NS], "value": [-0.5, -0.25]}).with_columns(
+        pl.col("ts").cast(pl.Datetime("ns", "UTC"))
+    )
+    frame = consolidate(events, [SPOT, PUT], bins=SECOND, deltas={PUT.id: deltas}, rates="par")
+    assert frame.filter(pl.col("market") == PUT.id)["cvd_coin"].to_list() == [None, -0.5, -0.5, -0.75, -0.75, -0.75]
+
+
+def test_every_column_is_described() -> None:
+    for name in added(streams(1)).columns:
+        assert any(column.covers(name) for column in GROUPS[0].columns), name
+
+
+def test_nothing_comes_of_nothing() -> None:
+    empty = {of.id: Events.empty() for of in MARKETS}
+    assert added(empty).height == 0
+    assert added(empty).schema == added(streams(1)).schema
+
+
+@pytest.mark.parametrize(
+    ("instruments", "more", "words"),
+    [
+        (MARKETS, {"rates": None}, "has no rate"),
+        ((PERP, parse_instrument("binance_usdm:ETHUSDT")), {}, "markets of one coin"),
+        ((), {}, "found none"),
+        ((PERP, PERP), {}, "twice"),
+        ((PERP, PUT), {}, "without a delta"),
+        (MARKETS, {"bins": Bins.parse("volume:10")}, "bins of time"),
+        (MARKETS, {"on_missing": "zero"}, "leave_out"),
+        (MARKETS, {"rates": "par", "currency": "BTC"}, "dollar family"),
+    ],
+)
+def test_bad_parameters_are_refused(instruments: Any, more: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Consolidated(instruments, **({"bins": SECOND, "rates": "par"} | more))
+
+
+def test_one_quote_currency_needs_no_rate() -> None:
+    other = parse_instrument("bybit:BTCUSDT", tick="0.1", lot="0.001")
+    book = events_of([(0, SNAPSHOT, BOOK), (2, TRADE, [(1, 1, 0)])])
+    frame = consolidate({PERP.id: book, other.id: book}, [PERP, other], bins=SECOND)
+    assert frame.filter(pl.col("market") == TOTAL)["bid"].to_list()[1] == 300_000.0
+
+
+# merged books
+
+
+def book_of(levels: list[tuple[int, int, int]]) -> Book:
+    book = Book()
+    book.apply(events_of([(0, SNAPSHOT, levels)]))
+    return book
+
+
+def test_merged_book_rounds_away_from_the_taker_and_adds_coins() -> None:
+    """PERP at 100.4 × .75 = 75.3 and 100.6 × .75 = 75.45; COIN, 30 contracts at 75.2, are 3,000 USD, 39.89 coins."""
+    books = {
+        PERP.id: book_of([(1, 1004, 2000), (1, 1000, 1000), (-1, 1006, 500)]),
+        COIN.id: book_of([(1, 752, 30), (-1, 754, 3)]),
+    }
+    frame = merged_book(books, MARKETS, step="0.5", rates=RATES)
+    assert frame["side"].to_list() == [1, -1]
+    assert frame["price"].to_list() == [75.0, 75.5]
+    assert frame[PERP.id].to_list() == [3.0, 0.5]
+    assert frame[COIN.id].to_list() == [pytest.approx(3000 / 75.2), pytest.approx(300 / 75.4)]
+    assert frame["usd"].to_list() == [pytest.approx(2 * 75.3 + 75 + 3000), pytest.approx(0.5 * 75.45 + 300)]
+    assert frame["cumulative_coin"].to_list() == frame["coin"].to_list()
+    fine = merged_book(books, MARKETS, step="0.05", rates=RATES, levels=2)
+    assert fine.filter(pl.col("side") == 1)["price"].to_list() == [75.3, 75.2]
+    assert fine["cumulative_coin"].to_list()[1] == pytest.approx(2 + 3000 / 75.2)
+    assert fine[PERP.id].to_list()[:2] == [2.0, 0.0]
+
+
+def test_merged_book_and_books_that_are_not_in_order() -> None:
+    books = {PERP.id: book_of(BOOK), COIN.id: Book()}
+    frame = merged_book(books, MARKETS, step="1", rates=RATES)
+    assert frame["coin"].null_count() == frame.height == 2
+    assert frame[PERP.id].to_list() == [0.005, 0.005]
+    left = merged_book(books, MARKETS, step="1", rates=RATES, on_missing="leave_out")
+    assert left["coin"].to_list() == [0.005, 0.005]
+    assert left[COIN.id].null_count() == 2
+
+
+@pytest.mark.parametrize(
+    ("books", "more", "words"),
+    [
+        ({}, {}, "books of one coin"),
+        ({PUT.id: Book()}, {}, "no options"),
+        ({"x:y": Book()}, {}, "unknown market"),
+        ({PERP.id: Book()}, {"levels": 0}, "positive count"),
+        ({PERP.id: Book()}, {"on_missing": "no"}, "unknown rule"),
+        ({PERP.id: Book()}, {"step": "0"}, "positive"),
+    ],
+)
+def test_merged_book_refuses(books: Any, more: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        merged_book(books, (*MARKETS, PUT), **({"step": "1", "rates": "par"} | more))
+
+
+# recordings
+
+
+@pytest.mark.realdata
+def test_three_markets_of_binance_at_once(data_dir: Path) -> None:
+    """Coin volume is the sum of the parts as counted row by row; spot stands a few bps above the perpetuals."""
+    events = {capture.instrument.id: read_recording(name, data_dir)[0] for name, capture in CAPTURES.items()}
+    of = {capture.instrument.id: capture.instrument for capture in CAPTURES.values()}
+    frame = consolidate(events, list(of.values()), bins=Bins.parse("1s"), rates="par", quotes="ticker", on_missing="leave_out")
+    total = frame.filter(pl.col("market") == TOTAL)
+    volume = total["buy_coin"].sum() + total["sell_coin"].sum() + total["unknown_coin"].sum()
+    exact = Fraction(0)
+    ends = frame.filter(pl.col("used") == 1, pl.col("market") != TOTAL)
+    for name, part in events.items():
+        sound = ends.filter(pl.col("market") == name)["ts"].dt.epoch("ns").to_numpy()
+        bin_end = (part.ts_local // SECOND_NS + 1) * SECOND_NS
+        trades = (part.kind == TRADE) & np.isin(bin_end, sound)
+        pairs = zip(part.price_ticks[trades].tolist(), part.qty_lots[trades].tolist(), strict=True)
+        exact += sum((of[name].base_qty(*pair) for pair in pairs), Fraction(0))
+    assert volume == pytest.approx(float(exact), rel=1e-9)
+    assert 700 < volume < 3000
+    whole = total.filter(pl.col("used") == 3)
+    assert whole.height > 330
+    assert set(whole["bid_market"].value_counts(sort=True)["bid_market"][:1]) == {"binance:BTCUSDT"}
+    assert -6 < whole["spread_bps"].mean() < -2  # type: ignore[operator]
+    for unit in ("coin", "usd"):
+        parts = frame.filter(pl.col("market") != TOTAL).group_by("ts").agg(pl.col(f"ofi_{unit}").sum())
+        both = total.join(parts, on="ts")
+        np.testing.assert_allclose(both[f"ofi_{unit}"].fill_null(0), both[f"ofi_{unit}_right"], rtol=1e-9, atol=1e-5)
+
+
+@pytest.mark.realdata
+def test_three_markets_up_the_tree(data_dir: Path) -> None:
+    """Flow at the bin's mid differs from flow at each trade's own price by less than the price moves in a bin."""
+    of = {capture.instrument.id: capture.instrument for capture in CAPTURES.values()}
+    events = {capture.instrument.id: read_recording(name, data_dir)[0] for name, capture in CAPTURES.items()}
+    frames = {name: measure(part, of[name], every_ns=SECOND_NS, quotes="ticker") for name, part in events.items()}
+    tree = Tree.from_instruments(of.values(), index="majors", split="kind")
+    nodes = by_node(tree, frames, instruments=of.values(), rates="par", on_missing="leave_out")
+    top = nodes.filter(pl.col("node") == "token:BTC")
+    total = consolidate(
+        events, list(of.values()), bins=Bins.parse("1s"), rates="par", quotes="ticker", on_missing="leave_out"
+    ).filter(pl.col("market") == TOTAL)
+    both = top.join(total, on="ts").filter(pl.col("sound") == 3)
+    assert both.height > 330
+    bought = both["buy_usd"] + both["sell_usd"]
+    assert ((both["volume_usd"] - bought).abs() <= 0.002 * bought + 1e-6).all()
+    assert ((both["volume_coin"] - both["buy_coin"] - both["sell_coin"]).abs() <= 0.002 * both["volume_coin"] + 1e-9).all()
+    assert top["coverage"].max() == 1.0
