@@ -204,6 +204,20 @@ def test_curve_is_a_distribution_that_splits_anywhere(seed: int, start_m: int, m
         assert part["cumulative"][0] == pytest.approx(whole[ends[0]] * ratio, rel=1e-9)
 
 
+def test_curve_finds_the_shape_that_made_the_volume() -> None:
+    """Forty days of a known shape in heavy noise; the curve of the fit is nearer to it than a flat one, by a factor."""
+    draw = np.random.default_rng(2026)
+    shape = 1 + 0.6 * np.cos(np.arange(48) / 48 * 2 * np.pi)
+    volume = (shape * draw.lognormal(0, 0.7, (40, 48))).ravel()
+    end = MONDAY + 30 * MINUTE_NS * np.arange(1, len(volume) + 1)
+    frame = pl.DataFrame({"ts": end, "volume": volume}).with_columns(pl.col("ts").cast(pl.Datetime("ns", "UTC")))
+    profile = TimeOfDay.fit(frame, 30 * MINUTE_NS)
+    true = np.cumsum(shape) / shape.sum()
+    for against in ("mean", "median"):
+        ours = profile.curve(profile.until_ns, profile.until_ns + DAY_NS, against=against)["cumulative"].to_numpy()
+        assert np.abs(ours - true).mean() < np.abs(np.arange(1, 49) / 48 - true).mean() / 5
+
+
 def test_curve_of_unknown_times_is_refused() -> None:
     one_morning = TimeOfDay.fit(bins_of(1, 1, holes=0).head(4), EVERY)
     with pytest.raises(DataError, match=r"no past day had the bin of 2026-03-03 08:00:00 UTC \(and 1 more"):
@@ -259,27 +273,26 @@ def half_hours(data_dir: Path) -> dict[str, pl.DataFrame]:
 
 
 @pytest.mark.realdata
-def test_curve_beats_a_flat_one_on_days_it_has_not_seen(data_dir: Path) -> None:
-    """Sixteen perpetuals, ten days to fit, each whole day after: mean distance of the day's cumulative volume from the curve.
+def test_shares_of_the_curve_go_with_those_of_later_days(data_dir: Path) -> None:
+    """Sixteen perpetuals, ten days to fit, five whole days after: correlation of half-hourly shares, mean over markets.
 
-    Markets move together, so the days are the sample: on each the mean over markets is compared.
+    Markets move together, so the days are the sample: .18 with a 95 % interval of .13. As a curve ten days gain nothing that
+    five can show: .057 mean distance from the day's cumulative volume, .059 for a flat one, the difference .002 with .005.
     """
     cut, every = parse_time("2025-05-20T00:00"), 30 * MINUTE_NS
-    gains: list[list[float]] = []
+    correlations, distances = [], []
     for frame in half_hours(data_dir).values():
         ends = frame["ts"].dt.epoch("ns")
         profile = TimeOfDay.fit(frame.filter(ends <= cut), every)
-        of_days = []
         for start in range(cut, cut + 5 * DAY_NS, DAY_NS):
             day = frame.filter((ends > start) & (ends <= start + DAY_NS))["volume"].to_numpy()
+            curve = profile.curve(start, start + DAY_NS)
             assert len(day) == 48
-            real = np.cumsum(day) / day.sum()
-            ours = profile.curve(start, start + DAY_NS)["cumulative"].to_numpy()
-            of_days.append(float(np.abs(real - np.arange(1, 49) / 48).mean() - np.abs(real - ours).mean()))
-        gains.append(of_days)
-    by_day = np.mean(gains, axis=0)
-    assert len(gains) == 16
-    assert by_day.mean() > 0
+            correlations.append(float(np.corrcoef(day, curve["share"].to_numpy())[0, 1]))
+            distances.append(float(np.abs(np.cumsum(day) / day.sum() - curve["cumulative"].to_numpy()).mean()))
+    assert len(correlations) == 16 * 5
+    assert 0.04 < np.mean(correlations) < 0.6
+    assert np.mean(distances) < 0.08
 
 
 @pytest.mark.realdata
