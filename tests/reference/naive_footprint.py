@@ -182,3 +182,35 @@ def value_area(lots: dict[int, int], definition: ValueAreaDefinition, share: Fra
         else:
             bottom = below[0]
     return poc, bottom, top
+
+
+def watched(bars: list[Bar], events: Events, definition: ImbalanceDefinition, lot: Fraction, row_ticks: int) -> list[list[int]]:
+    """For each level its bar, kind (0 poc, 1 low, 2 high), row and when it was reached, −1 while it stands; by brute force."""
+    trades = [
+        (ts, floor(Fraction(ticks, row_ticks)))
+        for ts, kind, ticks, lots in zip(
+            *(c.tolist() for c in (events.ts_local, events.kind, events.price_ticks, events.qty_lots)), strict=True
+        )
+        if kind == TRADE and lots > 0
+    ]
+    seen, out = 0, []
+    for bar in bars:
+        seen += len(bar.trades)
+        rows = bar.rows(row_ticks)
+        if not rows or not bar.complete:
+            continue
+        lots = {row: s[1] + s[0] + s[-1] for row, s in rows.items()}
+        low, high = min(rows), max(rows)
+        levels = [(0, value_area(lots, ValueAreaDefinition("", 1, ""), Fraction(1, 10))[0])]
+        if rows[low][1] > 0 and rows[low][-1] * lot > definition.unfinished_qty:
+            levels.append((1, low))
+        if rows[high][-1] > 0 and rows[high][1] * lot > definition.unfinished_qty:
+            levels.append((2, high))
+        for kind, row in levels:
+            reached = -1
+            for (_, before), (ts, now) in zip(trades[seen - 1 :], trades[seen:], strict=False):
+                if now == row or min(before, now) < row < max(before, now):
+                    reached = ts
+                    break
+            out.append([bar.number, kind, row, reached])
+    return out

@@ -215,7 +215,9 @@ def take_trade(state: Int1D, settings: Float1D, row: int, side: int, price_ticks
     state[SUM_UNKNOWN - side] += lots
     state[SUM_TRADES] += 1
     real = state[WEIGHT : SQUARE + 1].view(np.float64)
-    weight = lots / price_ticks if settings[INVERSE] else lots * 1.0
+    weight = lots * 1.0
+    if settings[INVERSE]:
+        weight = lots / price_ticks if price_ticks > 0 else 0.0
     distance = price_ticks - state[ANCHOR]
     real[0] += weight
     real[1] += weight * distance

@@ -10,7 +10,7 @@ from typing import Final
 
 from counterpoise.core.arrays import Int1D, Int2D
 from counterpoise.core.jit import inner_kernel, kernel
-from counterpoise.flow.kernels.bar import BAR, CLOSING, CURSOR, POC, SUMMARY_END, UNFINISHED_HIGH, UNFINISHED_LOW
+from counterpoise.flow.kernels.bar import BAR, CLOSING, CURSOR, POC, SUMMARY_END, TAKEN, UNFINISHED_HIGH, UNFINISHED_LOW
 from counterpoise.flow.kernels.bins import NOT_OPEN
 from counterpoise.flow.kernels.price_rows import CAPACITY, NEED, OCCUPIED, PAGE_WORDS, TABLE, rows_list
 
@@ -124,7 +124,7 @@ def leave_levels(state: Int1D, written: int, out: Int2D) -> int:
             entry = _insert(state, row)
             state[entry], state[entry + 1], state[entry + 2] = row, kind, state[CLOSING]
             state[entry + 3], state[entry + 4] = state[BAR], state[SEEN_GAPS]
-            _write(state, out[written], state[CLOSING], 0, entry)
+            _write(state, out[written], state[CLOSING] - state[TAKEN], 0, entry)
             written += 1
         state[CURSOR] += 1
     watch(state)
