@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal, assert_series_equal
 from counterpoise.core.errors import InputError, SchemaError
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow import centroids
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.event_features import FEATURES, event_features
 from counterpoise.flow.measures import measure
 from counterpoise.flow.participants import GROUPS, Participants
@@ -199,7 +200,7 @@ def lively(seed: int, messages: int) -> Events:
 
 def assert_adds_up(fit: Participants, events: Events, instrument: Instrument, every_ns: int, *, in_sample: bool) -> int:
     frame = fit.ofi(events, instrument, every_ns=every_ns, in_sample=in_sample)
-    whole = measure(events, instrument, every_ns=every_ns)
+    whole = measure(events, instrument, bins=Bins.every(every_ns))
     assert_frame_equal(frame.select("ts", "ofi", "quality"), whole.select("ts", "ofi", "quality"), check_exact=True)
     names = [*map(str, fit.labels), "unlabelled"]
     lot = instrument.flow_grid.size

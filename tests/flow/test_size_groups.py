@@ -166,7 +166,7 @@ def test_bad_parameters_are_refused() -> None:
 def test_groups_add_up_on_recordings(name: str, data_dir: Path) -> None:
     events, _ = read_recording(name, data_dir)
     instrument = CAPTURES[name].instrument
-    whole = measure(events, instrument, every_ns=SECOND_NS, quotes="trades")
+    whole = measure(events, instrument, bins=Bins.every(SECOND_NS), quotes="trades")
     for profile in PROFILES:
         frame = size_groups(events, instrument, bins=Bins.every(SECOND_NS), profile=profile)
         assert frame["ts"].equals(whole["ts"])

@@ -16,6 +16,7 @@ import polars as pl
 from counterpoise.core.arrays import AnyArray, Float1D, Float2D, Int1D
 from counterpoise.core.errors import InputError, SchemaError
 from counterpoise.core.units import SECOND_NS, format_time
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.centroids import (
     k_means,
     match_centroids,
@@ -257,7 +258,9 @@ class Participants:
         -----
         In lots the labels and the unlabelled add up to ``ofi``, which is `measure`'s to the last bit.
         """
-        whole = measure(events, instrument, every_ns=every_ns, bands_bps=(), stale_ns=stale_ns).select("ts", "ofi", "quality")
+        bins = Bins.every(every_ns)
+        whole = measure(events, instrument, bins=bins, bands_bps=(1.0,), values=(), stale_ns=stale_ns)
+        whole = whole.select("ts", "ofi", "quality")
         rows = self.assign(events, instrument, stale_ns=stale_ns, in_sample=in_sample)
         grid = instrument.flow_grid
         end = (rows["ts_local"].dt.epoch("ns") // every_ns + 1) * every_ns

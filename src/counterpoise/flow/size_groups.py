@@ -135,6 +135,8 @@ class SizeGroups(Stream):
                 f"events up to {format_duration(last_ns - first_ns)} later make more than {_MAX_BINS:,} bins of "
                 f"{format_duration(every)}; choose longer bins, or look at the times with 'counterpoise check'"
             )
+        if every:
+            self._horizon = last_ns + _MAX_BINS * every
 
     def _close(self) -> None:
         if self._state[k.SEEN]:
