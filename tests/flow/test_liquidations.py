@@ -229,6 +229,11 @@ def test_too_many_bins_are_refused() -> None:
     events = events_of([(0, LIQUIDATION, [(1, 1, 1)]), (60, LIQUIDATION, [(1, 1, 1)])])
     with pytest.raises(InputError, match="more than 50,000,000 bins"):
         liquidations(events, PERP, bins=Bins.every(1))
+    stream = Liquidations(PERP, bins=Bins.every(1))
+    first, last = (tuple(int(c[i]) for c in events) for i in (0, 1))
+    stream.event(first)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="more than 50,000,000 bins"):
+        stream.event(last)  # type: ignore[arg-type]
 
 
 # the laws of every measure

@@ -23,7 +23,7 @@ GROUPS: Final = (
     Group(
         "basis",
         "price of a perpetual or future above its spot or index, and its carry a year",
-        "basis.basis",
+        "basis",
         ("marks", "bins"),
         (
             Column("ts", "ns", "end of the bin, exclusive"),

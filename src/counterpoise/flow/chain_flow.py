@@ -32,7 +32,7 @@ GROUPS: Final = (
     Group(
         "chain_changes",
         "change of open interest of each option between two snapshots, weighted by its greeks",
-        "chain_flow.chain_changes",
+        "chain_changes",
         ("options", "open_interest"),
         (
             Column("ts_local", "ns", "the later snapshot"),
@@ -64,7 +64,7 @@ GROUPS: Final = (
     Group(
         "chain_flow",
         "the same added up over a chain, with what expired apart, and the dealers' gamma by assumption",
-        "chain_flow.chain_flow",
+        "chain_flow",
         ("options", "open_interest"),
         (
             Column("ts_local", "ns", "the later snapshot"),

@@ -31,7 +31,7 @@ GROUPS: Final = (
     Group(
         "funding",
         "payments of a perpetual, annualised by the interval each was paid for",
-        "funding.funding",
+        "funding",
         ("marks",),
         (
             Column("ts_local", "ns", "when the payment was known"),

@@ -49,7 +49,7 @@ GROUPS: Final = (
     Group(
         "liquidations",
         "forced orders of a bin; lower bounds where the venue shows only some of them",
-        "liquidations.Liquidations",
+        "Liquidations",
         ("liquidations", "bins"),
         (
             Column("ts", "ns", "end of the bin, exclusive"),
@@ -69,7 +69,7 @@ GROUPS: Final = (
     Group(
         "liquidation_episodes",
         "forced orders in quick succession, and what the best quotes did meanwhile",
-        "liquidations.LiquidationEpisodes",
+        "LiquidationEpisodes",
         ("liquidations", "depth"),
         (
             Column("ts_local", "ns", "the row after which the episode was known to be over"),
@@ -137,13 +137,16 @@ class Liquidations(Stream):
         self._rules = rules
 
     def _begin(self, first_ns: int, last_ns: int) -> None:
-        super()._begin(first_ns, last_ns)
-        every, end = self.bins.every_ns, int(self._state[BIN_END])
-        if every and (last_ns - (first_ns if end == NOT_OPEN else end)) // every > _MAX_BINS:
+        every_ns, end = self.bins.every_ns, int(self._state[BIN_END])
+        begun = first_ns if end == NOT_OPEN else end - every_ns
+        if every_ns and (last_ns - begun) // every_ns > _MAX_BINS:
             raise InputError(
-                f"events up to {format_duration(last_ns - first_ns)} later make more than {_MAX_BINS:,} bins of "
-                f"{format_duration(every)}; choose longer bins, or look at the times with 'counterpoise check'"
+                f"events span {format_duration(last_ns - begun)}, more than {_MAX_BINS:,} bins of {self.bins}; "
+                "choose longer bins, or look at the times with 'counterpoise check'"
             )
+        super()._begin(first_ns, last_ns)
+        if every_ns:
+            self._horizon = last_ns + _MAX_BINS * every_ns
 
     def _close(self) -> None:
         if self._state[k.ROWS]:

@@ -32,7 +32,7 @@ GROUPS: Final = (
     Group(
         "open_interest",
         "open interest, its change, and the quadrant of its change and the price's",
-        "open_interest.open_interest",
+        "open_interest",
         ("open_interest", "marks", "bins"),
         (
             Column("ts", "ns", "end of the bin, exclusive"),

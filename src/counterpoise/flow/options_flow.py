@@ -35,7 +35,7 @@ GROUPS: Final = (
     Group(
         "option_flow",
         "signed option trades weighted by delta, gamma and vega; put/call; skew; dealers' gamma",
-        "options_flow.option_flow",
+        "option_flow",
         ("trades", "options", "bins"),
         (
             Column("ts", "ns", "end of the bin, exclusive"),
@@ -63,7 +63,7 @@ GROUPS: Final = (
     Group(
         "option_flow_by_strike",
         "signed option trades by expiry and strike",
-        "options_flow.option_flow_by_strike",
+        "option_flow_by_strike",
         ("trades", "options", "bins"),
         (
             Column("ts", "ns", "end of the bin, exclusive"),
@@ -81,7 +81,7 @@ GROUPS: Final = (
     Group(
         "option_and_perp_flow",
         "option flow beside the order flow of the perpetual, in coins, over the same bins",
-        "options_flow.option_and_perp_flow",
+        "option_and_perp_flow",
         ("trades", "options", "depth", "bins"),
         (
             Column("perp_ofi", "coin", "order flow at the perpetual's best quotes", "odd", "linear"),
