@@ -81,8 +81,8 @@ def test_a_trade_is_split_over_buckets() -> None:
     assert frame["buy_qty"].to_list() == [0.004, 0.007]
     assert frame["sell_qty"].to_list() == [0.006, 0.003]
     assert frame["vpin"].to_list() == [None, pytest.approx(0.3)]
-    assert frame["ts"].dt.epoch("ns").to_list() == [2 * SECOND_NS + 1, 3 * SECOND_NS + 1]
-    assert frame["duration_ns"].to_list() == [SECOND_NS + 1, SECOND_NS + 1]
+    assert frame["ts_local"].dt.epoch("ns").to_list() == [2 * SECOND_NS, 3 * SECOND_NS]
+    assert frame["duration_ns"].to_list() == [SECOND_NS, SECOND_NS]
 
 
 def test_one_row_stands_for_the_buckets_one_trade_fills() -> None:

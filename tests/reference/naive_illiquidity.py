@@ -12,7 +12,7 @@ from counterpoise.market.instrument import Instrument
 from reference.naive_book import rows_of
 
 Bin = dict[str, float | int | None]
-NAMES = ("price", "price_change", "signed_qty", "unknown_qty", "notional", "trades", "n")
+NAMES = ("close", "price_change", "signed_qty", "unknown_qty", "notional", "trades", "n")
 MEASURES = ("kyle_lambda", "kyle_lambda_se", "kyle_r2", "amihud", "roll_spread")
 
 
@@ -62,7 +62,7 @@ class _Past:
             self.seen = [*self.seen, (change, signed, ratio)][-self.window :]
         out: Bin = {
             "ts": end,
-            "price": None if self.price is None else float(self.price),
+            "close": None if self.price is None else float(self.price),
             "price_change": change,
             "signed_qty": signed,
             "unknown_qty": float(sum(lots for side, _, lots in trades if side == 0) * lot),

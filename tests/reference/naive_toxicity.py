@@ -35,9 +35,7 @@ def naive_toxicity(
             if len(changes) > 1:
                 sigma = stdev(changes)
                 bought = (1 + erf(changes[-1] / sigma / 2**0.5)) / 2 if sigma else 0.5
-                flow.pour(
-                    end - bar_ns, end, bar[-1][0], sum(q for _, q in bar), {1: Fraction(bought), -1: 1 - Fraction(bought)}
-                )
+                flow.pour(end - bar_ns, ts, bar[-1][0], sum(q for _, q in bar), {1: Fraction(bought), -1: 1 - Fraction(bought)})
             bar = []
         if kind == GAP:
             flow.void()
@@ -45,7 +43,7 @@ def naive_toxicity(
         elif kind == TRADE and lots:
             flow.count(ts, lots)
             if bar_ns is None:
-                flow.pour(ts, ts + 1, price, lots, {side: Fraction(1)})
+                flow.pour(ts, ts, price, lots, {side: Fraction(1)})
             else:
                 end = end if bar else (ts // bar_ns + 1) * bar_ns
                 bar.append((price, lots))
@@ -109,13 +107,13 @@ class _Buckets:
         known = full and any(u < 1 for _, u in self.window)
         self.out.append(
             {
-                "ts": ts,
+                "ts_local": ts,
                 "buckets": times,
                 "bucket_qty": float(self.size * self.lot),
                 "buy_qty": float(buy * self.lot),
                 "sell_qty": float(sell * self.lot),
                 "unknown_qty": float(unknown * self.lot),
-                "price": float(price * self.tick),
+                "close": float(price * self.tick),
                 "duration_ns": ts - self.since,
                 "vpin": float(sum(i for i, _ in self.window) / self.n) if known else None,
                 "unknown_share": float(sum(u for _, u in self.window) / self.n) if full else None,

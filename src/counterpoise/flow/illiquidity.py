@@ -31,7 +31,7 @@ GROUPS: Final = (
         ("trades",),
         (
             Column("ts", "ns", "end of the bin, exclusive"),
-            Column("price", "quote", "of the last trade in the bin or before it", "price"),
+            Column("close", "quote", "price of the last trade in the bin or before it", "price"),
             Column("price_change", "quote", "against the bin before", "odd"),
             Column("signed_qty", "base", "bought less sold by aggressors; unknown ones are in neither", "odd", "linear"),
             Column("unknown_qty", "base", "of trades whose aggressor is unknown", "even", "linear"),
@@ -115,7 +115,7 @@ class Illiquidity(Stream):
         real = np.ascontiguousarray(rows[:, k.KYLE :]).view(np.float64)
         slope = price.size / qty.size
         columns = {
-            "price": _where(rows[:, k.PRICE] != k.NO_PRICE, price.values(rows[:, k.PRICE])),
+            "close": _where(rows[:, k.PRICE] != k.NO_PRICE, price.values(rows[:, k.PRICE])),
             "price_change": _where(rows[:, k.CHANGE] != k.NO_PRICE, price.values(rows[:, k.CHANGE])),
             "signed_qty": qty.values(rows[:, k.SIGNED]),
             "unknown_qty": qty.values(rows[:, k.UNKNOWN]),

@@ -32,14 +32,14 @@ GROUPS: Final = (
         "toxicity",
         ("trades",),
         (
-            Column("ts", "ns", "end of the bucket: one nanosecond after the trade that filled it"),
+            Column("ts_local", "ns", "when it was full: of the trade that filled it; bulk, of the event that ended its bar"),
             Column("buckets", "count", "buckets of this row; more than one where one trade filled several alone"),
             Column("bucket_qty", "base", "size V of the bucket", "even", "linear"),
             Column("buy_qty", "base", "B: bought by aggressors", "swaps", "linear"),
             Column("sell_qty", "base", "S: sold by aggressors", "swaps", "linear"),
             Column("unknown_qty", "base", "of trades whose aggressor is unknown; in V, in neither B nor S", "even", "linear"),
-            Column("price", "quote", "of the trade that filled it", "price"),
-            Column("duration_ns", "ns", "from the bucket's first trade to its end"),
+            Column("close", "quote", "price of the trade that filled it", "price"),
+            Column("duration_ns", "ns", "from the bucket's first trade until it was full"),
             Column("vpin", "1", "mean of |B - S| / V over the last buckets; null before there are so many"),
             Column("unknown_share", "1", "share of unknown volume in those buckets: how much vpin may be too small"),
         ),
@@ -86,7 +86,8 @@ class Toxicity(Stream):
     aggressor count in V and in neither B nor S; where all of a window is unknown, vpin is null. A GAP voids the open bucket
     and the window; what it swallowed is missing in its period's volume too, so the next buckets may be smaller.
 
-    Causal: a row depends on trades up to the one that filled it; bulk, up to the end of that trade's bar. O(n) a bucket.
+    Causal: a row depends on events up to its ``ts_local``: the trade that filled it; bulk, what ended that trade's bar. O(n) a
+    bucket.
 
     References
     ----------
@@ -131,19 +132,19 @@ class Toxicity(Stream):
         )
         return pl.DataFrame(
             {
-                "ts": rows[:, k.TS],
+                "ts_local": rows[:, k.TS],
                 "buckets": rows[:, k.TIMES],
                 "bucket_qty": size,
                 "buy_qty": buy,
                 "sell_qty": sell,
                 "unknown_qty": unknown,
-                "price": self.instrument.price_grid.values(rows[:, k.PRICE]),
+                "close": self.instrument.price_grid.values(rows[:, k.PRICE]),
                 "duration_ns": rows[:, k.TS] - rows[:, k.OPENED],
                 "vpin": real[:, 3],
                 "unknown_share": real[:, 4],
             },
             nan_to_null=True,
-        ).with_columns(pl.col("ts").cast(pl.Datetime("ns", "UTC")))
+        ).with_columns(pl.col("ts_local").cast(pl.Datetime("ns", "UTC")))
 
 
 def toxicity(

@@ -44,7 +44,7 @@ BULK: Final = 3  # 1: sides are guessed from price changes of bars
 BAR_NS: Final = 4
 
 # columns of a row
-TS: Final = 0  # ns, exclusive
+TS: Final = 0  # ns, of the last event the row depends on
 TIMES: Final = 1  # buckets the row stands for
 SIZE: Final = 2  # parts, and so the next three, as floats by their bits
 BUY: Final = 3
@@ -152,7 +152,7 @@ def _void(state: Int1D) -> None:
 
 
 @kernel
-def _end_bar(state: Int1D, settings: Float1D, out: Int2D) -> None:
+def _end_bar(state: Int1D, settings: Float1D, ts: int, out: Int2D) -> None:
     """V·Φ(ΔP/σ) of the bar bought, the rest sold; σ over the last changes, this one included."""
     n = np.int64(settings[BUCKETS])
     ring = state[RINGS + 2 * n : RINGS + 3 * n]
@@ -169,7 +169,7 @@ def _end_bar(state: Int1D, settings: Float1D, out: Int2D) -> None:
             lean = erf(change / sqrt(square / (count - 1)) / sqrt(2.0)) if square > 0 else 0.0
             parts = state[_BAR_LOTS] * np.int64(settings[PARTS])
             since = state[_BAR_END] - np.int64(settings[BAR_NS])
-            _pour(state, settings, since, state[_BAR_END], state[_BAR_PRICE], parts, (1 + lean) / 2, (1 - lean) / 2, out)
+            _pour(state, settings, since, ts, state[_BAR_PRICE], parts, (1 + lean) / 2, (1 - lean) / 2, out)
     state[_BAR_BEFORE] = state[_BAR_PRICE]
     state[_BAR_END], state[_BAR_LOTS] = 0, 0
 
@@ -207,7 +207,7 @@ def toxicity_rows(
     while i < len(kind) and state[_WRITTEN] + 2 * _ROWS_AT_ONCE <= len(out):
         what, ts, lots, sign = np.int64(kind[i]), ts_local[i], qty_lots[i], np.int64(side[i])
         if state[_BAR_END] != 0 and ts >= state[_BAR_END]:
-            _end_bar(state, settings, out)
+            _end_bar(state, settings, ts, out)
         if what == GAP:
             _void(state)
         elif what == TRADE and lots > 0:
@@ -216,6 +216,6 @@ def toxicity_rows(
                 _into_bar(state, settings, ts, price_ticks[i], lots)
             else:
                 parts = lots * np.int64(settings[PARTS])
-                _pour(state, settings, ts, ts + 1, price_ticks[i], parts, 1.0 * (sign > 0), 1.0 * (sign < 0), out)
+                _pour(state, settings, ts, ts, price_ticks[i], parts, 1.0 * (sign > 0), 1.0 * (sign < 0), out)
         i += 1
     return i
