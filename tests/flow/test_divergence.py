@@ -118,6 +118,13 @@ def test_what_diverges(trades: tuple[tuple[int, int], ...], found: list[tuple[in
     assert divergences(path(*trades), PERP, reversal_ticks=6).select("side", "hidden").rows() == found
 
 
+@pytest.mark.parametrize(("low", "known"), [(99_900, [1]), (99_901, [])])
+def test_a_reversal_in_bps_is_of_the_extreme(low: int, known: list[int]) -> None:
+    """Ten of 100,000 ticks are 100 ticks: that far is a reversal."""
+    frame = swings(path((99_000, 1), (100_000, 1), (low, -1)), PERP, reversal_bps=10)
+    assert frame["side"].to_list() == known
+
+
 def test_the_first_extreme_is_no_swing() -> None:
     """The recording begins at 110: whether that was a high nobody knows."""
     assert swings(path((110, 50), (100, -1), (113, -60), (100, 1)), PERP, reversal_ticks=6)["side"].to_list() == [-1, 1]

@@ -145,6 +145,15 @@ def test_a_print_counts_where_it_is_complete() -> None:
     assert cut["gaps"].to_list() == [0, 0, 1, 0, 0]
 
 
+def test_the_end_of_a_bin_is_exclusive() -> None:
+    """Known to be complete one nanosecond past 25 ms: at the end of the second is not within it."""
+    for late_ns, expected in ((2, [1, 8]), (1, [0, 9])):
+        events = events_of([(0.975, TRADE, [(1, 100, 1)]), (1.5, TRADE, [(1, 100, 8)])])
+        ts = events.ts_local - np.array([late_ns, 0])
+        frame = sized_flow(events._replace(ts_local=ts), PERP, bins=SECOND)
+        assert (frame["buy_qty"] * 1000).to_list() == expected
+
+
 def test_nothing_comes_of_nothing() -> None:
     for kind in KINDS:
         empty = sized_flow(Events.empty(), PERP, bins=Bins.parse(kind))

@@ -151,6 +151,19 @@ def test_what_joins(second: tuple[float, int, int, int], fills: list[int]) -> No
     assert time_and_sales(events_of([trade(0, 1, 100, 1), trade(*second)]), PERP)["fills"].to_list() == fills
 
 
+@pytest.mark.parametrize(("later_ns", "fills"), [(60, [2]), (61, [1, 1]), (-1, [1, 1])])
+def test_the_venue_clock_must_not_go_back_nor_too_far_ahead(later_ns: int, fills: list[int]) -> None:
+    events = events_of([trade(0, 1, 100, 1), trade(0, 1, 100, 1)])._replace(ts_venue=np.array([T0, T0 + later_ns]))
+    assert time_and_sales(events, PERP, join_ns=60)["fills"].to_list() == fills
+
+
+def test_a_print_of_the_very_notional_is_large() -> None:
+    """0.1 coins at 10,000.0 are 1,000."""
+    events = events_of([trade(0, 1, 100_000, 100), trade(1, -1, 99_999, 100)])
+    assert large_prints(events, PERP, least_notional="1000").select("side", "threshold").rows() == [(1, 1000.0)]
+    assert large_prints(events, PERP, least_notional="1000.01").height == 0
+
+
 def test_unknown_sides_never_join() -> None:
     frame = time_and_sales(events_of([(0, TRADE, [(0, 100, 1), (0, 100, 1), (0, 101, 1)])]), PERP)
     assert frame.select("side", "fills").rows() == [(0, 1)] * 3
