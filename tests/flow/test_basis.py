@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -20,6 +22,7 @@ from reference.naive_funding import naive_basis
 
 PERP = parse_instrument("binance_usdm:BTCUSDT")
 FUTURE = parse_instrument("deribit:BTC-27MAR26")
+HOURLY = parse_instrument("hyperliquid:BTC")
 SPOT = parse_instrument("binance:BTCUSDT")
 assert FUTURE.expiry_ns is not None
 YEAR_BEFORE = FUTURE.expiry_ns - 365 * DAY_NS
@@ -137,3 +140,24 @@ def test_columns_of_another_kind_are_refused(column: str, value: list[object], w
     bad = table(YEAR_BEFORE, (0, 100.0, 100.0)).with_columns(pl.Series(column, value, dtype=dtype))
     with pytest.raises((InputError, DataError), match=words):
         basis(bad, FUTURE, every_ns=SECOND_NS)
+
+
+@pytest.mark.realdata
+def test_recorded_contexts_of_a_venue(data_dir: Path) -> None:
+    """The premium a venue states for each perpetual is the basis of its impact price: bid above the oracle, or ask below."""
+    file = data_dir / "08_venue_captures" / "hyperliquid_all_asset_ctxs.json"
+    contexts = json.loads(file.read_text())["data"]["ctxs"][0][1]
+    found, stated = [], []
+    for said in contexts:
+        if said["premium"] is not None and said["impactPxs"]:
+            oracle, (bid, ask) = float(said["oraclePx"]), map(float, said["impactPxs"])
+            impact = max(bid, min(ask, oracle))
+            row = basis(table(YEAR_BEFORE, (0.5, impact, oracle)), HOURLY, every_ns=SECOND_NS)
+            found.append(row["basis_bps"][0])
+            stated.append(float(said["premium"]) * 1e4)
+    assert len(stated) > 150
+    assert np.std(stated) > 2
+    assert found == pytest.approx(stated, abs=1e-4)
+    hourly = pl.DataFrame({"ts": [YEAR_BEFORE], "funding_rate": [float(contexts[0]["funding"])]})
+    yearly = funding(hourly, interval_ns=HOUR_NS)["annualised"][0]
+    assert yearly == pytest.approx(float(contexts[0]["funding"]) * 8760)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,11 @@ from counterpoise.flow.liquidations import (
     liquidation_episodes,
     liquidations,
 )
+from counterpoise.flow.measures import measure
 from counterpoise.flow.stream import Stream
 from counterpoise.market.event import DELTA, GAP, LIQUIDATION, SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
+from reference.binance_recordings import CAPTURES, read_recording
 from reference.forced_orders import with_liquidations
 from reference.message_script import T0, events_of
 from reference.naive_liquidations import naive_episodes, naive_liquidations
@@ -309,3 +312,34 @@ def test_groups_name_every_column_once() -> None:
     for group, name in zip(GROUPS, ("liquidations", "episodes"), strict=True):
         for column in whole(name, Events.empty()).columns:
             assert sum(c.covers(column) for c in group.columns) == 1, column
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ["usdm", "coinm"])
+def test_episodes_in_a_recorded_book(data_dir: Path, name: str) -> None:
+    """No recording holds forced orders, so the 40 largest trades stand in for them; order flow is that of the measures."""
+    events, _ = read_recording(name, data_dir)
+    instrument = CAPTURES[name].instrument
+    none = liquidations(events, instrument, bins=Bins.parse("1m"))
+    assert none["liquidations"].sum() == none["busy_seconds"].sum() == none["gaps"].sum() == 0
+    lots = np.where(events.kind == TRADE, events.qty_lots, -1)
+    largest = np.sort(np.argsort(lots, kind="stable")[-40:])
+    kind = events.kind.copy()
+    kind[largest] = LIQUIDATION
+    forced = events._replace(kind=kind)
+    bins = liquidations(forced, instrument, bins=Bins.parse("1m"))
+    assert bins["liquidations"].sum() == 40
+    signed = int((events.side[largest] * events.qty_lots[largest]).sum())
+    assert bins["signed_qty"].sum() == pytest.approx(instrument.flow_grid.value(signed))
+    frame = liquidation_episodes(forced, instrument, gap_ns=2 * SECOND_NS)
+    sound = frame.filter(pl.col("quality") == "SYNCED")
+    assert sound.height > 3
+    assert frame["liquidations"].sum() == 40
+
+    def flow_until(row: int) -> float:
+        return float(measure(events.cut(0, row), instrument, bins=SECOND)["ofi"].sum())
+
+    at = forced.ts_local[largest]
+    for episode in sound.head(8).with_columns(pl.col("start", "end").dt.epoch("ns")).iter_rows(named=True):
+        first, last = largest[np.searchsorted(at, episode["start"])], largest[np.searchsorted(at, episode["end"], "right") - 1]
+        assert episode["ofi"] == pytest.approx(flow_until(last) - flow_until(first), abs=1e-6)
