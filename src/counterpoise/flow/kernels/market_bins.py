@@ -13,7 +13,7 @@ import numpy as np
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, Int8_1D, UInt8_1D
 from counterpoise.core.jit import borrow, inner_kernel, kernel
 from counterpoise.flow.kernels.best import BEST_SIZE, HEARD, KEY, LOTS, NOW, SOURCE, STALE_NS, STATUS, follow, has_room
-from counterpoise.flow.kernels.measures import queue_change
+from counterpoise.flow.kernels.queues import queue_change
 from counterpoise.market.kernels.book import STATE
 from counterpoise.market.kernels.codes import GAPPED, STALE, SYNCED, TRADE
 from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, next_below, quantity_at
