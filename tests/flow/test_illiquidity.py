@@ -144,6 +144,16 @@ def test_many_silent_bins_are_written_in_pieces() -> None:
     assert frame["price_change"].sum() == pytest.approx(0.1)
 
 
+def test_more_bins_than_memory_are_refused() -> None:
+    """At once, and from one event to the next."""
+    with pytest.raises(InputError, match="choose longer bins"):
+        illiquidity(trades([(0, 1, 1000, 5), (10_000, 1, 1001, 5)]), PERP, bins=Bins.every(100))
+    made = Illiquidity(PERP, bins=Bins.every(100))
+    made.event((0, 0, 0, 0, TRADE, 1, FIRST | LAST, 1000, 5))
+    with pytest.raises(InputError, match="choose longer bins"):
+        made.event((10_000 * SECOND_NS, 0, 0, 0, TRADE, 1, FIRST | LAST, 1000, 5))
+
+
 def test_a_window_too_short_is_refused() -> None:
     with pytest.raises(InputError, match="take at least 3"):
         Illiquidity(PERP, bins=EACH_TRADE, window=2)

@@ -12,7 +12,7 @@ Shares = dict[str, tuple[float, float]]
 
 
 def two_venue_shares(alpha: tuple[float, float], sigma: tuple[float, float], rho: float) -> Shares:
-    """Closed form: γ = (α₂, −α₁); first in order, a venue also gets what both do at once (2002, eq. 9-11)."""
+    """Closed form: γ = (α₂, −α₁); first in order, a venue also gets what both do at once."""
     g1, g2 = alpha[1], -alpha[0]
     s1, s2 = sigma
     total = (g1 * s1) ** 2 + 2 * rho * g1 * s1 * g2 * s2 + (g2 * s2) ** 2

@@ -138,7 +138,7 @@ def fit_cross_impact(
 
     References
     ----------
-    Schneider, Lillo (2019), arXiv 1612.07742, section 3: symmetry. Higham (1988) for the projection.
+    Schneider, Lillo (2019), arXiv 1612.07742: symmetry. Higham (1988) for the projection.
     """
     names = tuple(returns)
     if tuple(flows) != names or not names:

@@ -9,18 +9,19 @@ import polars as pl
 
 from counterpoise.core.arrays import Bool1D, Float1D, Int2D
 from counterpoise.core.errors import InputError
-from counterpoise.core.units import BPS
+from counterpoise.core.units import BPS, format_duration
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import illiquidity as k
-from counterpoise.flow.kernels.bins import BIN_END
-from counterpoise.flow.stream import Stream
+from counterpoise.flow.kernels.bins import BIN_END, NOT_OPEN
+from counterpoise.flow.stream import WRITTEN, Stream
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
 
 __all__ = ["GROUPS", "Illiquidity", "illiquidity"]
 
 _MILLION: Final = 1e6
+_MAX_BINS: Final = 50_000_000
 _LEAST_WINDOW: Final = 3  # a slope with a standard error
 
 GROUPS: Final = (
@@ -52,7 +53,7 @@ GROUPS: Final = (
             ),
             Column("roll_spread", "quote", "2 √(−cov) of successive price changes; null when they do not turn back"),
         ),
-        "Kyle (1985); Amihud (2002), eq. (1); Roll (1984), eq. (5)",
+        "Kyle (1985); Amihud (2002), eq. (1); Roll (1984)",
     ),
 )
 
@@ -98,13 +99,25 @@ class Illiquidity(Stream):
         state[k.BEFORE - 1 : k.BEFORE + 1] = k.NO_PRICE
         settings = np.array([*bins.settings(instrument), window, instrument.inverse], np.float64)
         super().__init__(instrument, state=state, settings=settings, width=k.WIDTH)
-        self._timed = bins.every_ns > 0
+        self._every_ns = bins.every_ns
+
+    def _begin(self, first_ns: int, last_ns: int) -> None:
+        super()._begin(first_ns, last_ns)
+        if not self._every_ns:
+            return
+        begun = min(int(self._state[BIN_END]), first_ns)
+        if (last_ns - begun) // self._every_ns > _MAX_BINS:
+            raise InputError(
+                f"events span {format_duration(last_ns - begun)}, more than {_MAX_BINS:,} bins of "
+                f"{format_duration(self._every_ns)}; choose longer bins, or look at the times with 'counterpoise check'"
+            )
+        self._horizon = last_ns + _MAX_BINS * self._every_ns
 
     def _close(self) -> None:
-        if self._last_ts < 0 or not (self._timed or self._state[k.OPEN_TRADES]):
+        end = int(self._state[BIN_END]) if self._every_ns else self._last_ts + 1
+        if not (self._every_ns or self._state[k.OPEN_TRADES]) or end == NOT_OPEN:
             return
-        self._state[0] = 0
-        end = int(self._state[BIN_END]) if self._timed else self._last_ts + 1
+        self._state[WRITTEN] = 0
         k.write_bin(self._state, self._settings, end, self._out)
         self._keep()
 

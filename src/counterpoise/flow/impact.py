@@ -199,7 +199,7 @@ class Impact(Config, frozen=True, kw_only=True):
 
     References
     ----------
-    Schneider, Lillo (2019), arXiv 1612.07742, sections 3-4: one kernel and a symmetric matrix. Gatheral, Schied, Slynko (2012).
+    Schneider, Lillo (2019), arXiv 1612.07742: one kernel and a symmetric matrix. Gatheral, Schied, Slynko (2012).
     """
 
     temporary: TemporaryImpact = TemporaryImpact()

@@ -34,7 +34,7 @@ GROUPS: Final = (
             Column("component_share", "1", "weight of the venue's price in the common one; may lie outside [0, 1]"),
             Column("component_share_se", "1", "block-bootstrap standard error"),
         ),
-        "Hasbrouck (1995), Journal of Finance 50, section II; Gonzalo, Granger (1995)",
+        "Hasbrouck (1995), Journal of Finance 50; Gonzalo, Granger (1995)",
     ),
 )
 

@@ -12,7 +12,7 @@ from counterpoise.core.errors import InputError
 from counterpoise.core.units import BPS, SECOND_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import metaorders as k
-from counterpoise.flow.stream import Stream
+from counterpoise.flow.stream import WRITTEN, Stream
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
 
@@ -73,7 +73,8 @@ class Metaorders(Stream):
 
     References
     ----------
-    Lillo, Mike, Farmer (2005), arXiv cond-mat/0412708: runs of signs come from orders worked in pieces.
+    Lillo, Mike, Farmer (2005), arXiv cond-mat/0412708: runs of signs come from orders worked in pieces. Maitrier, Loeper,
+    Bouchaud (2025), arXiv 2503.18199: trades dealt out at random to made-up traders are a better proxy; it is not built.
     """
 
     rows = staticmethod(k.metaorder_rows)
@@ -85,7 +86,7 @@ class Metaorders(Stream):
         super().__init__(instrument, state=np.zeros(k.STATE_SIZE, np.int64), settings=settings, width=k.WIDTH)
 
     def _close(self) -> None:
-        self._state[0] = 0
+        self._state[WRITTEN] = 0
         k.write_run(self._state, self._settings, self._last_ts, self._out)
         self._keep()
 

@@ -37,7 +37,7 @@ GROUPS: Final = (
             Column("propagator_high", "bps", "G and 1.96 standard errors"),
             Column("fitted", "bps", "sum of exponentials with weights of 0 or more"),
         ),
-        "Bouchaud, Gefen, Potters, Wyart (2004), Quantitative Finance 4, sections 2-3",
+        "Bouchaud, Gefen, Potters, Wyart (2004), Quantitative Finance 4",
     ),
 )
 

@@ -36,7 +36,7 @@ GROUPS: Final = (
             Column("r2", "1", "share of the variance of impact / volatility"),
             Column("n", "count", "orders"),
         ),
-        "Almgren, Thum, Hauptmann, Li (2005); Toth et al. (2011), arXiv 1105.1694, section II",
+        "Almgren, Thum, Hauptmann, Li (2005); Toth et al. (2011), arXiv 1105.1694",
     ),
 )
 

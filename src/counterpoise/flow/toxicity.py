@@ -43,7 +43,7 @@ GROUPS: Final = (
             Column("vpin", "1", "mean of |B - S| / V over the last buckets; null before there are so many"),
             Column("unknown_share", "1", "share of unknown volume in those buckets: how much vpin may be too small"),
         ),
-        "Easley, Lopez de Prado, O'Hara (2012), Review of Financial Studies 25, section 1.2",
+        "Easley, Lopez de Prado, O'Hara (2012), Review of Financial Studies 25",
     ),
 )
 
