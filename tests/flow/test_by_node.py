@@ -120,7 +120,8 @@ def test_a_missing_leaf_is_counted_and_voids_its_branch_only() -> None:
     assert frame.filter(pl.col("node") == PERP.id)["signed_usd"].count() > 10
     kept = added(frames, on_missing="leave_out").filter(pl.col("node") == "index:majors")
     assert kept["signed_usd"].count() > 10
-    assert kept.select((pl.col("coverage") == pl.col("sound") / 5).all(), (pl.col("sound") <= 4).all()).row(0) == (True, True)
+    assert ((kept["coverage"] - kept["sound"] / 5).abs() < 1e-12).all()
+    assert kept["sound"].max() in (3, 4)
 
 
 def test_no_look_ahead_and_inputs_untouched() -> None:

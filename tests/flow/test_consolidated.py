@@ -119,7 +119,7 @@ def test_batch_equals_stream_equals_saved() -> None:
         done = dict.fromkeys(events, 0)
         for moment in [*moments.tolist(), 2**62]:
             stops = {name: part.until(moment) for name, part in events.items()}
-            rows.append(made.step({name: part.cut(done[name], stops[name]) for name, part in events.items()}))
+            rows.append(made.take({name: part.cut(done[name], stops[name]) for name, part in events.items()}))
             done = stops
             made = fresh().restore(made.save()) if saves else made
         assert_frame_equal(pl.concat([*rows, made.finish()]), whole, check_exact=True)
@@ -134,11 +134,11 @@ def test_pairs_of_a_feed_are_taken_and_the_past_is_refused() -> None:
     pairs = [(of, events[of.id]) for of in MARKETS]
     assert_frame_equal(added(pairs), added(events), check_exact=True)
     made = fresh()
-    made.step({PERP.id: events[PERP.id]})
+    made.take({PERP.id: events[PERP.id]})
     with pytest.raises(DataError, match="give every market up to a moment"):
-        made.step({COIN.id: events[COIN.id]})
+        made.take({COIN.id: events[COIN.id]})
     with pytest.raises(UnknownName, match="market"):
-        made.step({"binance:ETHUSDT": events[PERP.id]})
+        made.take({"binance:ETHUSDT": events[PERP.id]})
 
 
 def test_no_look_ahead() -> None:
@@ -151,7 +151,7 @@ def test_no_look_ahead() -> None:
     assert not added(later, on_missing="leave_out").equals(whole)
     cut = {name: part.cut(0, part.until(now)) for name, part in events.items()}
     short = fresh()
-    assert_frame_equal(pl.concat([short.step(cut), short.until(now)]), whole.filter(past), check_exact=True)
+    assert_frame_equal(pl.concat([short.take(cut), short.until(now)]), whole.filter(past), check_exact=True)
 
 
 BOOK = [(1, 3_000_000, 5), (-1, 3_000_002, 5)]
@@ -284,7 +284,7 @@ def test_three_markets_of_binance_at_once(data_dir: Path) -> None:
     """Coin volume is the sum of the parts as counted row by row; spot stands a few bps above the perpetuals."""
     events = {capture.instrument.id: read_recording(name, data_dir)[0] for name, capture in CAPTURES.items()}
     of = {capture.instrument.id: capture.instrument for capture in CAPTURES.values()}
-    frame = consolidate(events, list(of.values()), bins=Bins.parse("1s"), rates="par", quotes="ticker", on_missing="leave_out")
+    frame = consolidate(events, list(of.values()), bins=Bins.parse("1s"), rates="par", source="ticker", on_missing="leave_out")
     total = frame.filter(pl.col("market") == TOTAL)
     volume = total["buy_coin"].sum() + total["sell_coin"].sum() + total["unknown_coin"].sum()
     exact = Fraction(0)
@@ -312,12 +312,12 @@ def test_three_markets_up_the_tree(data_dir: Path) -> None:
     """Flow at the bin's mid differs from flow at each trade's own price by less than the price moves in a bin."""
     of = {capture.instrument.id: capture.instrument for capture in CAPTURES.values()}
     events = {capture.instrument.id: read_recording(name, data_dir)[0] for name, capture in CAPTURES.items()}
-    frames = {name: measure(part, of[name], every_ns=SECOND_NS, quotes="ticker") for name, part in events.items()}
+    frames = {name: measure(part, of[name], bins=SECOND, quotes="ticker") for name, part in events.items()}
     tree = Tree.from_instruments(of.values(), index="majors", split="kind")
     nodes = by_node(tree, frames, instruments=of.values(), rates="par", on_missing="leave_out")
     top = nodes.filter(pl.col("node") == "token:BTC")
     total = consolidate(
-        events, list(of.values()), bins=Bins.parse("1s"), rates="par", quotes="ticker", on_missing="leave_out"
+        events, list(of.values()), bins=Bins.parse("1s"), rates="par", source="ticker", on_missing="leave_out"
     ).filter(pl.col("market") == TOTAL)
     both = top.join(total, on="ts").filter(pl.col("sound") == 3)
     assert both.height > 330

@@ -18,6 +18,7 @@ from counterpoise.core.units import SECOND_NS
 from counterpoise.flow import best_quotes as best_module
 from counterpoise.flow import market_bins as bins_module
 from counterpoise.flow.best_quotes import BestQuotes, best_quotes, prices_on_grid
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.market_bins import MarketBins, market_bins
 from counterpoise.flow.measures import measure
 from counterpoise.market.event import DELTA, GAP, QUOTE, SNAPSHOT, TRADE, Events
@@ -46,7 +47,7 @@ def stream(seed: int, messages: int = 150, *, pace_ns: int = 150_000_000) -> Eve
 def test_best_quotes_equal_naive_twin(seed: int, quotes: Source) -> None:
     events = stream(seed)
     for instrument in (PERP, COIN):
-        frame = best_quotes(events, instrument, quotes=quotes, stale_ns=STALE_NS)
+        frame = best_quotes(events, instrument, source=quotes, stale_ns=STALE_NS)
         found = frame.with_columns(frame["ts_local"].dt.epoch("ns")).to_dicts()
         assert found == naive_best_quotes(events, instrument, quotes=quotes, stale_ns=STALE_NS)
 
@@ -63,7 +64,7 @@ def test_market_bins_equal_naive_twin(seed: int, quotes: Source) -> None:
     events = stream(seed, pace_ns=60_000_000)
     for instrument in (PERP, COIN, SWAP):
         bands = tuple(float(band) for band in BANDS)
-        found = market_bins(events, instrument, every_ns=SECOND_NS, quotes=quotes, bands_bps=bands, stale_ns=STALE_NS)
+        found = market_bins(events, instrument, every_ns=SECOND_NS, source=quotes, bands_bps=bands, stale_ns=STALE_NS)
         expected = naive_market_bins(events, instrument, every_ns=SECOND_NS, quotes=quotes, bands_bps=BANDS, stale_ns=STALE_NS)
         assert_bins(found, expected)
 
@@ -90,8 +91,8 @@ def assert_bins(found: pl.DataFrame, expected: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("instrument", [PERP, COIN, SWAP], ids=["linear", "inverse", "swap"])
 def test_what_measure_knows_is_the_same_here(instrument: Any, quotes: Source) -> None:
     events = stream(7, 800)
-    ours = market_bins(events, instrument, every_ns=10**8, quotes=quotes, stale_ns=STALE_NS)
-    theirs = measure(events, instrument, every_ns=10**8, quotes=quotes, stale_ns=STALE_NS)
+    ours = market_bins(events, instrument, every_ns=10**8, source=quotes, stale_ns=STALE_NS)
+    theirs = measure(events, instrument, bins=Bins.every(10**8), quotes=quotes, stale_ns=STALE_NS)
     unit, size = ("quote", 100) if instrument is COIN else ("coin", 1)
     for mine, other in (("ofi", "ofi"), ("buy", "buy_qty"), ("sell", "sell_qty"), ("cvd", "cvd")):
         assert ours[f"{mine}_{unit}"].to_list() == (theirs[other] * size).to_list()
@@ -133,12 +134,12 @@ def test_batch_equals_stream_equals_saved(make: Any, quotes: Source, instrument:
     """In one piece, row by row, in pieces with a save and restore between; and `now` is what finishing would give."""
     events = stream(11, 250)
     cuts = sorted(random.Random(3).sample(range(1, events.rows), 15))
-    whole = in_pieces(make(instrument, quotes=quotes, stale_ns=STALE_NS), events, [])
-    assert_frame_equal(in_pieces(make(instrument, quotes=quotes, stale_ns=STALE_NS), events, range(1, events.rows)), whole)
-    made, parts = make(instrument, quotes=quotes, stale_ns=STALE_NS), []
+    whole = in_pieces(make(instrument, source=quotes, stale_ns=STALE_NS), events, [])
+    assert_frame_equal(in_pieces(make(instrument, source=quotes, stale_ns=STALE_NS), events, range(1, events.rows)), whole)
+    made, parts = make(instrument, source=quotes, stale_ns=STALE_NS), []
     for i, j in zip([0, *cuts], [*cuts, events.rows], strict=True):
         parts.append(made.step(events.cut(i, j)))
-        made = make(instrument, quotes=quotes, stale_ns=STALE_NS).restore(made.save())
+        made = make(instrument, source=quotes, stale_ns=STALE_NS).restore(made.save())
     open_row = made.now()
     parts.append(made.finish())
     assert_frame_equal(pl.concat(parts), whole, check_exact=True)
@@ -183,9 +184,10 @@ def test_columns_behave_as_described(make: Any) -> None:
         factor = {"linear": 2, "none": 1}[said.size]
         if base[name].dtype.is_float():
             assert (doubled[name].to_numpy() == base[name].to_numpy() * factor)[base[name].is_not_null().to_numpy()].all(), name
-        if said.mirror == "swaps":
+        if name in ("bid", "ask"):
+            other = PERP.price(2 * CENTRE) - base[words[name]]
+        elif said.mirror == "swaps":
             other = base[words[name.split("_")[0]] + name[len(name.split("_")[0]) :]]
-            other = PERP.price(2 * CENTRE) - other if name in ("bid", "ask") else other
         else:
             turned = {"odd": 0 - base[name] if said.mirror == "odd" else None, "even": base[name], "free": None}
             other = PERP.price(2 * CENTRE) - base[name] if said.mirror == "price" else turned[said.mirror]
@@ -232,7 +234,7 @@ def test_prices_on_a_grid_equal_naive_lookup(seed: int) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: BestQuotes(PERP, quotes="trades"), UnknownName, "quote source"),  # type: ignore[arg-type]
+        (lambda: BestQuotes(PERP, source="trades"), UnknownName, "quote source"),  # type: ignore[arg-type]
         (lambda: BestQuotes(PERP, stale_ns=0), InputError, "stale time"),
         (lambda: MarketBins(PERP, every_ns=0), InputError, "longer than nothing"),
         (lambda: MarketBins(PERP, every_ns=1, bands_bps=(5.0, 1.0)), InputError, "ascend"),

@@ -30,10 +30,10 @@ _STATES: Final = np.array([state.name for state in BookState])
 
 
 def best_quotes(
-    events: Events, instrument: Instrument, *, quotes: Source = "depth", stale_ns: int = 10 * SECOND_NS
+    events: Events, instrument: Instrument, *, source: Source = "depth", stale_ns: int = 10 * SECOND_NS
 ) -> pl.DataFrame:
     """Every change of the best quotes of a recording; see `BestQuotes`."""
-    stream = BestQuotes(instrument, quotes=quotes, stale_ns=stale_ns)
+    stream = BestQuotes(instrument, source=source, stale_ns=stale_ns)
     return pl.concat([stream.step(events), stream.finish()])
 
 
@@ -43,7 +43,7 @@ class BestQuotes(Stream):
     Parameters
     ----------
     instrument : Instrument
-    quotes : {"depth", "ticker"}
+    source : {"depth", "ticker"}
         Where they come from: the book of the depth stream, or a ticker channel.
     stale_ns : int
         A source silent for longer is STALE from then on.
@@ -64,8 +64,8 @@ class BestQuotes(Stream):
 
     rows = staticmethod(k.best_rows)
 
-    def __init__(self, instrument: Instrument, *, quotes: Source = "depth", stale_ns: int = 10 * SECOND_NS) -> None:
-        state, settings = fresh_market(k.BEST_SIZE + 5, quotes=quotes, stale_ns=stale_ns)
+    def __init__(self, instrument: Instrument, *, source: Source = "depth", stale_ns: int = 10 * SECOND_NS) -> None:
+        state, settings = fresh_market(k.BEST_SIZE + 5, source=source, stale_ns=stale_ns)
         state[k.BEST_SIZE : k.BEST_SIZE + 5] = (NO_KEY, 0, NO_KEY, 0, BookState.GAPPED)
         super().__init__(instrument, state=state, settings=settings, width=k.WIDTH, book=True)
 
@@ -93,7 +93,7 @@ class BestQuotes(Stream):
         )
 
 
-def fresh_market(size: int, *, quotes: Source, stale_ns: int) -> tuple[Int1D, Float1D]:
+def fresh_market(size: int, *, source: Source, stale_ns: int) -> tuple[Int1D, Float1D]:
     """State and settings of a kernel that follows one market, before its first event.
 
     Raises
@@ -103,14 +103,14 @@ def fresh_market(size: int, *, quotes: Source, stale_ns: int) -> tuple[Int1D, Fl
     UnknownName
         If there is no such source of quotes.
     """
-    if quotes not in QUOTE_SOURCES:
-        raise UnknownName("quote source", quotes, QUOTE_SOURCES)
+    if source not in QUOTE_SOURCES:
+        raise UnknownName("quote source", source, QUOTE_SOURCES)
     if not 0 < stale_ns < 1 << 53:
         raise InputError(f"stale time must be positive and below 104 days, found {stale_ns} ns")
     state = np.zeros(size, np.int64)
     state[k.STATUS + STATE] = state[k.NOW] = BookState.GAPPED
     state[k.KEY : k.KEY + 2] = NO_KEY
-    return state, np.array([QUOTE_SOURCES[quotes], stale_ns], np.float64)
+    return state, np.array([QUOTE_SOURCES[source], stale_ns], np.float64)
 
 
 def prices_on_grid(
@@ -178,9 +178,9 @@ GROUPS: Final = (
         needs=("depth",),
         columns=(
             Column("ts_local", "ns", "when the message that changed them was whole"),
-            Column("bid", "quote", "best bid", "swaps"),
+            Column("bid", "quote", "best bid; a mirror makes it 2c less the ask", "free"),
             Column("bid_qty", "base", "quantity at it", "swaps", "linear"),
-            Column("ask", "quote", "best ask", "swaps"),
+            Column("ask", "quote", "best ask; a mirror makes it 2c less the bid", "free"),
             Column("ask_qty", "base", "quantity at it", "swaps", "linear"),
             Column("mid", "quote", "(bid + ask) / 2", "price"),
             Column("quality", "1", "state of the source; numbers are null unless it is SYNCED"),

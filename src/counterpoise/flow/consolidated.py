@@ -38,7 +38,7 @@ def consolidate(
     currency: str = "USD",
     deltas: Mapping[str, Weight] | None = None,
     on_missing: OnMissing = "null",
-    quotes: Source = "depth",
+    source: Source = "depth",
     bands_bps: tuple[float, ...] = DEPTH_BANDS_BPS,
     stale_ns: int = 10 * SECOND_NS,
 ) -> pl.DataFrame:
@@ -50,11 +50,11 @@ def consolidate(
         currency=currency,
         deltas=deltas,
         on_missing=on_missing,
-        quotes=quotes,
+        source=source,
         bands_bps=bands_bps,
         stale_ns=stale_ns,
     )
-    return pl.concat([whole.step(events), whole.finish()])
+    return pl.concat([whole.take(events), whole.finish()])
 
 
 class Consolidated:
@@ -73,7 +73,7 @@ class Consolidated:
         bought coin. Options have flow only: their premium is no price of the coin.
     on_missing : {"null", "leave_out"}
         A market that is not SYNCED makes the total null, or is left out; ``used`` and ``missing`` say which.
-    quotes, bands_bps, stale_ns
+    source, bands_bps, stale_ns
         As `counterpoise.flow.market_bins.MarketBins`.
 
     Raises
@@ -84,7 +84,7 @@ class Consolidated:
     Notes
     -----
     A frame has, per bin, one row for each market and one for the ``total``: see `GROUPS`. Give all events of all markets up to
-    a moment in one `step`; what comes later must not lie before it. Best prices of a total may cross: markets differ by basis
+    a moment in one `take`; what comes later must not lie before it. Best prices of a total may cross: markets differ by basis
     and latency, and a mixed best bid and offer is no book (domain figure: OFI of one explained 8 % where a book's explains 65).
     Its OFI is therefore the sum of the markets' own. Sums are compensated (`exact_sum`). Causal. O(rows + bins · markets).
     """
@@ -98,7 +98,7 @@ class Consolidated:
         currency: str = "USD",
         deltas: Mapping[str, Weight] | None = None,
         on_missing: OnMissing = "null",
-        quotes: Source = "depth",
+        source: Source = "depth",
         bands_bps: tuple[float, ...] = DEPTH_BANDS_BPS,
         stale_ns: int = 10 * SECOND_NS,
     ) -> None:
@@ -116,12 +116,12 @@ class Consolidated:
         self._rates = Rates([i for i in instruments if i.id not in self._options], table=rates, currency=currency)
         self._leave_out = on_missing == "leave_out"
         self._names = [*FLOWS, *(f"{side}_depth_{band:g}bps" for band in bands_bps for side in ("bid", "ask"))]
-        settings: Any = {"every_ns": bins.every_ns, "quotes": quotes, "bands_bps": bands_bps, "stale_ns": stale_ns}
+        settings: Any = {"every_ns": bins.every_ns, "source": source, "bands_bps": bands_bps, "stale_ns": stale_ns}
         self._markets = {name: MarketBins(instrument, **settings) for name, instrument in self.instruments.items()}
         self._running = dict.fromkeys(sorted(self._options), (0.0, 0.0))
         self._horizon = _BEFORE_ALL
 
-    def step(self, events: MarketEvents) -> pl.DataFrame:
+    def take(self, events: MarketEvents) -> pl.DataFrame:
         """Take the events of all markets up to a moment; returns the bins that are over by then.
 
         Raises
@@ -137,7 +137,7 @@ class Consolidated:
         if starts and min(starts) < self._horizon:
             raise DataError(
                 f"events begin at {format_time(min(starts))}, but of all markets those up to {format_time(self._horizon)} were "
-                "taken; give every market up to a moment in one step"
+                "taken; give every market up to a moment at once"
             )
         for name, parts in given.items():
             for part in parts:
@@ -248,15 +248,15 @@ GROUPS: Final = (
         columns=(
             Column("ts", "ns", "end of the bin, exclusive"),
             Column("market", "1", "an instrument, or total"),
-            Column("bid", "usd", "best bid", "swaps"),
+            Column("bid", "usd", "best bid", "free"),
             Column(
                 "bid_coin", "base", "quantity at it in the market that has it, the first listed of equals", "swaps", "linear"
             ),
-            Column("ask", "usd", "best ask", "swaps"),
+            Column("ask", "usd", "best ask", "free"),
             Column(
                 "ask_coin", "base", "quantity at it in the market that has it, the first listed of equals", "swaps", "linear"
             ),
-            Column("mid", "usd", "(bid + ask) / 2", "price"),
+            Column("mid", "usd", "(bid + ask) / 2", "free"),
             Column("spread_bps", "bps", "(ask - bid) / mid; negative where markets cross", "free"),
             Column("bid_market", "1", "who has the best bid", "swaps"),
             Column("ask_market", "1", "who has the best ask", "swaps"),

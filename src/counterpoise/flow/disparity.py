@@ -53,13 +53,13 @@ def disparity(
     rates: RateTable = None,
     currency: str = "USD",
     on_missing: OnMissing = "null",
-    quotes: Source = "depth",
+    source: Source = "depth",
     stale_ns: int = 10 * SECOND_NS,
 ) -> Apart:
     """Disparity of every pair of markets of a recording; see `Disparity`."""
-    settings: Any = {"rates": rates, "currency": currency, "on_missing": on_missing, "quotes": quotes, "stale_ns": stale_ns}
+    settings: Any = {"rates": rates, "currency": currency, "on_missing": on_missing, "source": source, "stale_ns": stale_ns}
     stream = Disparity(instruments, bins=bins, fees_bps=fees_bps, **settings)
-    first, last = stream.step(events), stream.finish()
+    first, last = stream.take(events), stream.finish()
     return Apart(pl.concat([first.bins, last.bins]), pl.concat([first.episodes, last.episodes]))
 
 
@@ -80,7 +80,7 @@ class Disparity:
         As `counterpoise.flow.rates.Rates`; a rate is taken anew at each change of a quote.
     on_missing : {"null", "leave_out"}
         Whether a bin in which a market was not sound throughout is null, or covers the sound part of it.
-    quotes, stale_ns
+    source, stale_ns
         As `counterpoise.flow.best_quotes.BestQuotes`.
 
     Raises
@@ -103,7 +103,7 @@ class Disparity:
         rates: RateTable = None,
         currency: str = "USD",
         on_missing: OnMissing = "null",
-        quotes: Source = "depth",
+        source: Source = "depth",
         stale_ns: int = 10 * SECOND_NS,
     ) -> None:
         self.instruments = {instrument.id: instrument for instrument in instruments}
@@ -113,21 +113,21 @@ class Disparity:
         self._leave_out = on_missing == "leave_out"
         self._every_ns = bins.every_ns
         self._rates = Rates(instruments, table=rates, currency=currency)
-        self._markets = {name: BestQuotes(of, quotes=quotes, stale_ns=stale_ns) for name, of in self.instruments.items()}
+        self._markets = {name: BestQuotes(of, source=source, stale_ns=stale_ns) for name, of in self.instruments.items()}
         self._pairs = list(combinations(self.instruments, 2))
         self._settings = {pair: _settings(bins.every_ns, *(fees_bps[name] * BPS for name in pair)) for pair in self._pairs}
         self._states = {pair: _fresh_state() for pair in self._pairs}
         self._out = np.zeros((_OUT_ROWS, k.WIDTH), np.int64)
         self._horizon = _BEFORE_ALL
 
-    def step(self, events: MarketEvents) -> Apart:
-        """Take the events of all markets up to a moment. Raises as `counterpoise.flow.consolidated.Consolidated.step`."""
+    def take(self, events: MarketEvents) -> Apart:
+        """Take the events of all markets up to a moment. Raises as `counterpoise.flow.consolidated.Consolidated.take`."""
         given = by_market(events, self.instruments)
         parts = [part for held in given.values() for part in held if part.rows]
         if parts and min(int(part.ts_local[0]) for part in parts) < self._horizon:
             raise DataError(
                 f"of all markets those up to {format_time(self._horizon)} were taken, and events begin before; "
-                "give every market up to a moment in one step"
+                "give every market up to a moment at once"
             )
         for name, held in given.items():
             for part in held:
@@ -145,7 +145,7 @@ class Disparity:
     def finish(self) -> Apart:
         """Close the bin that is open; what is going on then is an episode still open."""
         ends = [int(state[k.BIN_END]) for state in self._states.values() if state[k.BIN_END] != k.NOT_OPEN]
-        last = self.until(max(ends)) if ends else self.step({})
+        last = self.until(max(ends)) if ends else self.take({})
         rows = {}
         for pair, state in self._states.items():
             written = int(k.end_episodes(state, self._out)) if state[k.BIN_END] != k.NOT_OPEN else 0

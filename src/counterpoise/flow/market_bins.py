@@ -34,12 +34,12 @@ def market_bins(
     instrument: Instrument,
     *,
     every_ns: int,
-    quotes: Source = "depth",
+    source: Source = "depth",
     bands_bps: tuple[float, ...] = DEPTH_BANDS_BPS,
     stale_ns: int = 10 * SECOND_NS,
 ) -> pl.DataFrame:
     """One market of a recording, one row a bin; see `MarketBins`."""
-    stream = MarketBins(instrument, every_ns=every_ns, quotes=quotes, bands_bps=bands_bps, stale_ns=stale_ns)
+    stream = MarketBins(instrument, every_ns=every_ns, source=source, bands_bps=bands_bps, stale_ns=stale_ns)
     return pl.concat([stream.step(events), stream.finish()])
 
 
@@ -56,7 +56,7 @@ class MarketBins(Stream):
         Not an option: its price is not its coin's (`counterpoise.flow.consolidated.Consolidated` takes deltas).
     every_ns : int
         Bin length; bin ends are multiples of it, in ts_local.
-    quotes : {"depth", "ticker"}
+    source : {"depth", "ticker"}
         Where best quotes and order flow come from. Depth always comes from the book.
     bands_bps : tuple of float
         Distances from the market's own mid over which depth is added, ascending.
@@ -85,7 +85,7 @@ class MarketBins(Stream):
         instrument: Instrument,
         *,
         every_ns: int,
-        quotes: Source = "depth",
+        source: Source = "depth",
         bands_bps: tuple[float, ...] = DEPTH_BANDS_BPS,
         stale_ns: int = 10 * SECOND_NS,
     ) -> None:
@@ -93,9 +93,9 @@ class MarketBins(Stream):
             raise InputError(f"a bin must be longer than nothing and shorter than 104 days, found {every_ns} ns")
         if any(not (isfinite(x) and 0 < x < 10_000) for x in bands_bps) or list(bands_bps) != sorted(set(bands_bps)):
             raise InputError(f"bands must ascend and lie between 0 and 10,000 bps, found {bands_bps}")
-        state, source = fresh_market(k.STATE_SIZE, quotes=quotes, stale_ns=stale_ns)
+        state, first = fresh_market(k.STATE_SIZE, source=source, stale_ns=stale_ns)
         state[k.BIN_END], state[k.WORST] = k.NOT_OPEN, BookState.GAPPED
-        settings = np.concatenate([source, [every_ns, float(instrument.inverse)], np.array(bands_bps, np.float64) * 1e-4])
+        settings = np.concatenate([first, [every_ns, float(instrument.inverse)], np.array(bands_bps, np.float64) * 1e-4])
         super().__init__(instrument, state=state, settings=settings, width=k.BANDS + 4 * len(bands_bps), book=True)
         self.every_ns, self._bands_bps = every_ns, bands_bps
 
@@ -192,9 +192,9 @@ GROUPS: Final = (
         needs=("depth", "trades"),
         columns=(
             Column("ts", "ns", "end of the bin, exclusive"),
-            Column("bid", "quote", "best bid at the bin's end", "swaps"),
+            Column("bid", "quote", "best bid at the end; a mirror makes it 2c less the ask", "free"),
             Column("bid_coin", "base", "quantity at it", "swaps", "linear"),
-            Column("ask", "quote", "best ask at the bin's end", "swaps"),
+            Column("ask", "quote", "best ask at the end; a mirror makes it 2c less the bid", "free"),
             Column("ask_coin", "base", "quantity at it", "swaps", "linear"),
             Column("mid", "quote", "(bid + ask) / 2", "price"),
             *_pairs(),
