@@ -22,6 +22,8 @@ from counterpoise.flow.wallets import GROUPS, WalletClusters, wallets
 from reference.naive_wallets import Edge, Naive, naive_evidence, naive_gini, naive_links, naive_parts
 
 RULES = {"hub_degree": 5, "deposit_senders": 3, "min_shared": 2, "min_jaccard": 0.3}
+WEIGHTS = {"size": 2.0, "density": 1.0, "star": 3.0, "regularity": 1.0, "common": 0.5}
+MIXED = WalletRules(**RULES, **{f"{name}_weight": w for name, w in WEIGHTS.items()})  # type: ignore[arg-type]
 KARATE = (
     "0-1 0-2 0-3 0-4 0-5 0-6 0-7 0-8 0-10 0-11 0-12 0-13 0-17 0-19 0-21 0-31 1-2 1-3 1-7 1-13 1-17 1-19 1-21 1-30 2-3 2-7 2-8 "
     "2-9 2-13 2-27 2-28 2-32 3-7 3-12 3-13 4-6 4-10 5-6 5-10 5-16 6-16 8-30 8-32 8-33 9-33 13-33 14-32 14-33 15-32 15-33 18-32 "
@@ -105,12 +107,13 @@ def test_evidence_equals_naive(seed: int, timed: bool) -> None:
 
 
 def test_score_is_the_mean_of_known_evidence_held_back_by_size() -> None:
-    found = wallets(frame_of(random_edges(3, timed=False)), rules=WalletRules(star_weight=3.0, **RULES))  # type: ignore[arg-type]
+    found = wallets(frame_of(random_edges(3, timed=False)), rules=MIXED)
     for row in found.clusters.to_dicts():
         known = {n: row[n] for n in ("density", "cohesion", "star", "regularity", "common") if row[n] is not None}
-        weight = {n: 3.0 if n == "star" else 1.0 for n in known}
+        weight = {n: getattr(MIXED, f"{n}_weight") for n in known}
         mean = sum(weight[n] * known[n] for n in known) / sum(weight.values())
-        assert row["score"] == pytest.approx(mean * np.log2(row["size"]) / (np.log2(row["size"]) + 3), rel=1e-12)
+        held_back = (np.log2(row["size"]) / (np.log2(row["size"]) + 3)) ** 2
+        assert row["score"] == pytest.approx(mean * held_back, rel=1e-12)
         assert 0 <= row["score"] < 1
 
 

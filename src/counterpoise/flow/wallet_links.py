@@ -41,7 +41,8 @@ class WalletRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     resolution : float
         Of communities; larger gives smaller ones.
     density_weight, cohesion_weight, star_weight, regularity_weight, common_weight : float
-        Weights of the evidence in the sybil score.
+        Weights of the evidence in the sybil score. By default cohesion alone: on the one labelled graph at hand equal weights
+        ranked no better than chance. All evidence is in the result, to be weighed by whoever knows the graph.
     size_weight : float
         How strongly the score holds small groups back, see `counterpoise.flow.sybil.sybil_score`.
     """
@@ -58,12 +59,12 @@ class WalletRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     min_jaccard: float = 0.5
     method: str = "communities"
     resolution: float = 1.0
-    size_weight: float = 1.0
-    density_weight: float = 1.0
+    size_weight: float = 3.0
+    density_weight: float = 0.0
     cohesion_weight: float = 1.0
-    star_weight: float = 1.0
-    regularity_weight: float = 1.0
-    common_weight: float = 1.0
+    star_weight: float = 0.0
+    regularity_weight: float = 0.0
+    common_weight: float = 0.0
 
     def __post_init__(self) -> None:
         weights = [getattr(self, name) for name in (*RULES, *(f for f in self.__struct_fields__ if f.endswith("_weight")))]
