@@ -108,6 +108,20 @@ def test_a_forced_buy_liquidates_a_short() -> None:
     assert row["largest_qty"] == 0.007
 
 
+@each_maker
+def test_a_side_that_cannot_be_writes_nowhere_else(name: str) -> None:
+    """Kernels must not index by what a stream says, whoever lets it through."""
+    events = events_of(
+        [(0, LIQUIDATION, [(1, 1000, 7)]), (0.1, LIQUIDATION, [(5, 1000, 3)]), (0.2, LIQUIDATION, [(-9, 1000, 4)])]
+    )
+    stream = MAKERS[name]()
+    stream._begin(int(events.ts_local[0]), int(events.ts_local[-1]))
+    stream._run(events)
+    row = stream.finish().to_dicts()[0]
+    assert (row["short_qty"], row["long_qty"], row["unknown_qty"]) == (0.007, 0.0, 0.007)
+    assert (row["short_count"], row["long_count"], row["unknown_count"]) == (1, 0, 2)
+
+
 def test_an_inverse_contract_is_worth_the_same_at_every_price() -> None:
     events = events_of([(0, LIQUIDATION, [(1, 500_000, 3)]), (0.1, LIQUIDATION, [(1, 700_000, 2)])])
     row = liquidations(events, COIN, bins=SECOND).to_dicts()[0]

@@ -8,9 +8,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from counterpoise.adapters.tardis import read_tardis
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.core.units import HOUR_NS, MINUTE_NS, parse_time
-from counterpoise.market.chain import CHAIN_COLUMNS, chain_at, chain_faults, option_terms, require_chain
+from counterpoise.market.chain import CHAIN_COLUMNS, chain_at, chain_faults, chain_quotes, option_terms, require_chain
+from counterpoise.market.symbol import parse_instrument
 from reference.deribit_chains import deribit_chains
 
 T0 = parse_time("2026-01-05T12:00")
@@ -59,6 +61,34 @@ def test_the_chain_of_a_moment_sees_nothing_later() -> None:
     young = chain_at(quotes, venue="deribit", at_ns=T0 + 30 * 10**9, max_age_ns=20 * 10**9)
     assert young["symbol"].to_list() == [CALL]
     assert chain_at(quotes, venue="deribit", at_ns=T0, max_age_ns=HOUR_NS).height == 0
+
+
+def test_from_a_file_of_quotes_to_a_chain(tmp_path: Path) -> None:
+    """A Tardis file of three options, one of which said something twice; Deribit gives no gamma finer than 10⁻⁵."""
+    head = (
+        "exchange,symbol,timestamp,local_timestamp,type,strike_price,expiration,open_interest,last_price,bid_price,"
+        "bid_amount,bid_iv,ask_price,ask_amount,ask_iv,mark_price,mark_iv,underlying_index,underlying_price,delta,gamma,vega,"
+        "theta,rho\n"
+    )
+    start, tail = T0 // 1000, "0.1,0.0295,0.028,6,62.5,,,,{},64.25,SYN.BTC-9JUN20,9600.5,{},0.0003,4.1,-30.2,-0.4\n"
+    said = (("BTC-27MAR26-9875-P", 0.03, -0.6), ("BTC-27MAR26-9000-C", 0.07, 0.7), ("BTC-27MAR26-9875-P", 0.04, -0.61))
+    lines = [
+        f"deribit,{symbol},{start + i},{start + i},put,9875,{start + 10**9}," + tail.format(mark, delta)
+        for i, (symbol, mark, delta) in enumerate(said)
+    ]
+    file = tmp_path / "chain.csv"
+    file.write_text(head + "".join(lines))
+    batches = read_tardis(file, kind="options_chain", instrument=lambda symbol: parse_instrument(f"deribit:{symbol}"))
+    quotes = chain_quotes((batch.instrument, batch.frame) for batch in batches)
+    found = chain_at(quotes, venue="deribit", at_ns=T0 + 3000, max_age_ns=MINUTE_NS)
+    assert found.select("symbol", "mark_price", "delta", "mark_iv").rows() == [
+        ("BTC-27MAR26-9000-C", 0.07, 0.7, 0.6425),
+        ("BTC-27MAR26-9875-P", 0.04, -0.61, 0.6425),
+    ]
+    with pytest.raises(InputError, match="option quotes of venues: none"):
+        chain_quotes([])
+    with pytest.raises(InputError, match="expected options"):
+        chain_quotes([(parse_instrument("deribit:BTC-PERPETUAL"), quotes)])
 
 
 @pytest.mark.parametrize(

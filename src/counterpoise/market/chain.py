@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import polars as pl
@@ -11,7 +12,7 @@ from counterpoise.core.units import format_time
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.market.symbol import parse_instrument
 
-__all__ = ["CHAIN_COLUMNS", "chain_at", "chain_faults", "option_terms", "require_chain"]
+__all__ = ["CHAIN_COLUMNS", "chain_at", "chain_faults", "chain_quotes", "option_terms", "require_chain"]
 
 # terms, then what was said; null where the venue said nothing
 CHAIN_COLUMNS: Final = {
@@ -63,13 +64,34 @@ def _terms(option: Instrument) -> tuple[str, str, str, bool, float, int, float, 
     return option.symbol, option.base, cash, in_coins, size, option.expiry_ns, float(option.strike), option.right
 
 
+def chain_quotes(parts: Iterable[tuple[Instrument, pl.DataFrame]]) -> pl.DataFrame:
+    """The ``option_quote`` tables of many options of one venue as one, with their ``symbol``, by (ts_local, seq, symbol).
+
+    Raises
+    ------
+    InputError
+        If there is no part, an instrument is no option, or they are of several venues.
+    """
+    tables, venues = [], set()
+    for instrument, frame in parts:
+        if instrument.kind is not InstrumentKind.OPTION:
+            raise InputError(f"{instrument.id} is of kind {instrument.kind.value}, expected options; filter the others out")
+        venues.add(instrument.venue)
+        tables.append(frame.with_columns(pl.lit(instrument.symbol).alias("symbol")))
+    if len(venues) != 1:
+        found = ", ".join(sorted(venues)) or "none"
+        raise InputError(f"option quotes of venues: {found}; expected one, whose greeks are of one kind")
+    return pl.concat(tables).sort("ts_local", "seq", "symbol", maintain_order=True)
+
+
 def chain_at(quotes: pl.DataFrame, *, venue: str, at_ns: int, max_age_ns: int) -> pl.DataFrame:
     """The chain as it stood at a moment.
 
     Parameters
     ----------
     quotes : pl.DataFrame
-        Rows of the ``option_quote`` table with their ``symbol``, of one venue; ``volume`` where the venue gives it.
+        Rows of the ``option_quote`` table with their ``symbol``, as `chain_quotes` joins them; ``volume`` where the venue
+        gives it.
     venue : str
     at_ns : int
         Rows at or after this time are not seen.

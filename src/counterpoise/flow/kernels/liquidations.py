@@ -93,7 +93,7 @@ _NS: Final = 1_000_000_000
 
 @inner_kernel
 def _whose(side: int) -> int:
-    return UNKNOWN if side == 0 else (1 + side) >> 1
+    return (1 + side) >> 1 if side == 1 or side == -1 else UNKNOWN
 
 
 @inner_kernel
