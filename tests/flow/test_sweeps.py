@@ -70,7 +70,7 @@ def test_equals_naive_twin_on_a_small_stream(recovery: Recovery) -> None:
     assert frame.height > 5
 
 
-def test_streams_of_the_naive_twin_hold_every_end() -> None:
+def test_random_streams_hold_every_end() -> None:
     """The comparison above would be hollow if all sweeps ended alike."""
     given = {"levels": 1, "patience_ns": 2 * SECOND_NS, "stale_ns": SECOND_NS, "most_open": 3}
     frames = [whole(lambda: Sweeps(PERP, **given), stream(seed)) for seed in range(40)]
