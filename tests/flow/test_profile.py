@@ -444,7 +444,7 @@ def test_columns_are_described_and_keep_their_laws(group: Any) -> None:
 def test_profile_of_a_recording_holds_all_that_traded(name: str, data_dir: Path) -> None:
     events, _ = read_recording(name, data_dir)
     instrument = CAPTURES[name].instrument
-    core = measure(events, instrument, every_ns=SECOND_NS, quotes="trades")
+    core = measure(events, instrument, bins=Bins.every(SECOND_NS), quotes="trades")
     rows = composite(profile(events, instrument, row_ticks=10))
     assert rows["buy_qty"].sum() == pytest.approx(core["buy_qty"].sum(), rel=1e-12)
     assert rows["sell_qty"].sum() == pytest.approx(core["sell_qty"].sum(), rel=1e-12)

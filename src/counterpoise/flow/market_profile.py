@@ -7,12 +7,15 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
+from counterpoise.core.arrays import Int2D
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import DAY_NS, MINUTE_NS, format_duration
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.definition import ValueAreaDefinition
-from counterpoise.flow.footprint import footprint
+from counterpoise.flow.kernels import bar as k
+from counterpoise.flow.kernels.footprint import ROW_COLUMNS
+from counterpoise.flow.price_rows import RowRules, RowStream, stamped
 from counterpoise.flow.profile import SessionsLike
 from counterpoise.flow.sessions import Sessions
 from counterpoise.flow.value_area import value_area
@@ -76,7 +79,8 @@ def market_profile(
     _require_fit(over, period_ns)
     if fill not in ("traded", "range"):
         raise UnknownName("fill", fill, ("traded", "range"))
-    rows = footprint(events, instrument, bins=Bins.every(period_ns), row_ticks=row_ticks).select("ts", "row")
+    periods = _Periods(instrument, period_ns, row_ticks)
+    rows = pl.concat([periods.step(events), periods.finish()])
     spans = _spans(rows["ts"].dt.epoch("ns").unique().to_list(), over, period_ns)
     found = (_between(rows) if fill == "range" else rows).join(spans, left_on="ts", right_on="end").drop("ts")
     tick = instrument.price_grid
@@ -92,6 +96,17 @@ def market_profile(
     return out.with_columns(price, single_print=pl.col("letters_count") == 1).select(
         *_KEYS, "row", "price", "letters", "letters_count", "single_print"
     )
+
+
+class _Periods(RowStream):
+    """Which rows traded in each period."""
+
+    def __init__(self, instrument: Instrument, period_ns: int, row_ticks: int) -> None:
+        rules = RowRules(Bins.every(period_ns), row_ticks=row_ticks)
+        super().__init__(instrument, rules=rules, writes=k.ROWS, width=ROW_COLUMNS)
+
+    def _frame(self, rows: Int2D) -> pl.DataFrame:
+        return stamped({"ts": rows[:, 0], "row": rows[:, 4]})
 
 
 def auction(

@@ -162,7 +162,7 @@ class Summary:
 
 def stamped(columns: Mapping[str, AnyArray]) -> pl.DataFrame:
     """A frame whose first column is a time [ns] and whose NaNs are nulls."""
-    frame = pl.DataFrame(dict(columns), nan_to_null=True)
+    frame = pl.DataFrame([pl.Series(name, values, nan_to_null=True) for name, values in columns.items()])
     return frame.with_columns(pl.nth(0).cast(pl.Datetime("ns", "UTC")))
 
 

@@ -226,17 +226,6 @@ def take_trade(state: Int1D, settings: Float1D, row: int, side: int, price_ticks
 
 
 @inner_kernel
-def _outweighs(settings: Float1D, lots: int, against: int) -> bool:
-    """Whether lots of one side are out of balance with the diagonal opposite."""
-    if lots < settings[MIN_LOTS] or lots == 0:
-        return False
-    if against == 0:
-        return settings[COUNT_ZERO] != 0
-    ours, theirs = lots * int(settings[TIMES_BOTTOM]), against * int(settings[TIMES_TOP])
-    return ours > theirs or (ours == theirs and not settings[STRICT])
-
-
-@inner_kernel
 def _opposite(state: Int1D, i: int, side: int) -> int:
     """Lots diagonally opposite the i-th row: sold a row lower for buyers, bought a row higher for sellers; −1 past the bar."""
     beside, rows = i - side, rows_list(state)
@@ -250,8 +239,14 @@ def _opposite(state: Int1D, i: int, side: int) -> int:
 @inner_kernel
 def is_imbalance(state: Int1D, settings: Float1D, i: int, side: int) -> bool:
     """Whether a side of the i-th row is out of balance with its diagonal opposite."""
+    lots = state[address_of(state, i) + 1 - side]
+    if lots == 0 or lots < settings[MIN_LOTS]:
+        return False
     against = _opposite(state, i, side)
-    return against >= 0 and _outweighs(settings, state[address_of(state, i) + 1 - side], against)
+    if against <= 0:
+        return against == 0 and settings[COUNT_ZERO] != 0
+    ours, theirs = lots * int(settings[TIMES_BOTTOM]), against * int(settings[TIMES_TOP])
+    return ours > theirs or (ours == theirs and not settings[STRICT])
 
 
 @kernel

@@ -1,0 +1,207 @@
+"""Footprint and market profile of a day of trades, beside lrvx and pandas: ms a million trades, and whether results agree.
+
+    python benchmarks/bench_footprint.py [--trades 1000000] [--rounds 7] [--peer .venv-peers/bin/python]
+
+Trades of a day, fresh from a seed: within 60 rows, and walking as far as they will; a recording's, repeated, stand beside where
+COUNTERPOISE_DATA or ../shared/data holds it. The peer is a C++ library with a Python face. It takes float prices and quantities
+and keeps one bar, of 64 rows (256 in a market profile); what trades past them it drops without a word, so only the narrow
+stream is the same work, and only there results are the same. We take the events of a stream and keep bars of any rule. `push`
+is what a live stream pays; `frame` adds the table. All data are in memory, kernels are compiled before the clock starts, rounds
+go in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from counterpoise.adapters.binance_capture import read_binance_capture
+from counterpoise.core.units import DAY_NS, HOUR_NS, MINUTE_NS
+from counterpoise.flow.bins import Bins
+from counterpoise.flow.footprint import Footprint, FootprintBars, footprint
+from counterpoise.flow.market_profile import market_profile
+from counterpoise.flow.profile import DevelopingProfile, SessionProfile
+from counterpoise.market.event import FIRST, LAST, TRADE, Events, merge_events
+from counterpoise.market.symbol import parse_instrument
+
+ROOT = Path(__file__).resolve().parents[1]
+PEER = Path(__file__).with_name("peers") / "lrvx_footprint.py"
+CAPTURE = Path("01_binance_l2_20240808") / "usdm" / "btcusdt_20240808.gz"
+PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
+MIDNIGHT = 1_723_075_200_000_000_000
+WHOLE = Bins.every(DAY_NS)
+Ask = Callable[[str], dict[str, Any]]
+
+
+def trades(ts: Any, side: Any, price_ticks: Any, qty_lots: Any) -> Events:
+    """Event columns of trades alone."""
+    n = len(ts)
+    order = np.arange(n)
+    flags = np.full(n, FIRST | LAST, np.uint8)
+    return Events(ts, ts, order, order, np.full(n, TRADE, np.uint8), side.astype(np.int8), flags, price_ticks, qty_lots)
+
+
+def walk(count: int, seed: int, *, within: int = 0) -> Events:
+    """A day of trades: many at a price, steps of a tick, at times of several; reflected within so many rows if asked."""
+    draw = np.random.default_rng(seed)
+    ts = MIDNIGHT + np.sort(draw.integers(0, DAY_NS, count))
+    price = np.cumsum(draw.choice([0, 0, 0, 0, 0, 0, 1, -1, 2, -2], count))
+    if within:
+        price = np.abs((price % (2 * within)) - within)
+    lots = np.ceil(draw.lognormal(3, 1.5, count)).astype(np.int64)
+    return trades(ts, draw.choice([1, -1], count), 600_000 + price, lots)
+
+
+def recording(count: int) -> Events | None:
+    """The recording's trades over and over, spread over a day, or None where it is absent."""
+    path = Path(os.environ.get("COUNTERPOISE_DATA", ROOT.parent / "shared" / "data")) / CAPTURE
+    if not path.is_file():
+        return None
+    reader = read_binance_capture(path, venue="binance_usdm", instrument=lambda _: PERP)
+    events = merge_events([Events.from_frame(batch.frame) for batch in reader])
+    held = np.flatnonzero(events.kind == TRADE)
+    again = np.resize(held, count)
+    ts = MIDNIGHT + np.arange(count) * (DAY_NS // count)
+    return trades(ts, events.side[again], events.price_ticks[again].copy(), events.qty_lots[again].copy())
+
+
+def with_pandas(frame: pd.DataFrame) -> Any:
+    """Bought and sold by price, the shortest way."""
+    return frame.pivot_table(index="price", columns="side", values="lots", aggfunc="sum", fill_value=0)
+
+
+def jobs_of(events: Events) -> dict[str, Callable[[], Any]]:
+    frame = pd.DataFrame({"price": events.price_ticks, "side": events.side, "lots": events.qty_lots})
+    minutes, volume = Bins.every(MINUTE_NS), Bins.parse("volume:1000")
+    return {
+        "Footprint, one bar, push": lambda: Footprint(PERP, bins=WHOLE).push(events),
+        "footprint, one bar, frame": lambda: footprint(events, PERP, bins=WHOLE),
+        "Footprint, 1 m bars, push": lambda: Footprint(PERP, bins=minutes).push(events),
+        "footprint, 1 m bars, frame": lambda: footprint(events, PERP, bins=minutes),
+        "Footprint, bars of 1,000 coins, push": lambda: Footprint(PERP, bins=volume).push(events),
+        "FootprintBars, 1 m bars, push": lambda: FootprintBars(PERP, bins=minutes).push(events),
+        "SessionProfile, UTC day, push": lambda: SessionProfile(PERP).push(events),
+        "DevelopingProfile, 1 h, push": lambda: DevelopingProfile(PERP, bins=Bins.every(HOUR_NS)).push(events),
+        "market_profile, 30 m, frame": lambda: market_profile(events, PERP),
+        "pandas pivot_table, one bar": lambda: with_pandas(frame),
+    }
+
+
+def timed(job: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
+
+
+@contextmanager
+def peer_of(python: Path, events: Events) -> Iterator[Ask]:
+    """A process of the peer's environment that holds the trades in memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trades.npz"
+        price, qty = PERP.price_grid.values(events.price_ticks), PERP.flow_grid.values(events.qty_lots)
+        np.savez(path, ts=events.ts_local, price=price, qty=qty, buy=(events.side > 0).astype(np.uint8))
+        command = [str(python), str(PEER), str(path), PERP.tick]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            print(f"peer: lrvx {json.loads(process.stdout.readline())['version']}")
+
+            def ask(job: str) -> dict[str, Any]:
+                assert process.stdin is not None
+                assert process.stdout is not None
+                process.stdin.write(job + "\n")
+                process.stdin.flush()
+                answer: dict[str, Any] = json.loads(process.stdout.readline())
+                return answer
+
+            yield ask
+            process.stdin.close()
+
+
+def measure_all(events: Events, ask: Ask | None, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each job by name; every job runs once before, uncounted."""
+    jobs: dict[str, Callable[[], float]] = {name: lambda job=job: timed(job) for name, job in jobs_of(events).items()}
+    if ask is not None:
+        jobs["lrvx FootprintBar.add_trades, one bar"] = lambda: float(ask("footprint")["seconds"])
+        jobs["lrvx MarketProfile.add_trades, 30 m"] = lambda: float(ask("profile")["seconds"])
+    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+    for turn in range(rounds + 1):
+        for name, job in jobs.items():
+            took = job()
+            if turn:
+                seconds[name].append(took)
+    return seconds
+
+
+def agree(events: Events, ask: Ask) -> None:
+    """Whether the peer finds the same rows, to the lot, and the same letters and value area."""
+    ours = footprint(events, PERP, bins=WHOLE)
+    theirs = np.array(ask("levels")["levels"])
+    theirs = theirs[np.argsort(theirs[:, 0])]
+    ticks = [np.rint(prices / PERP.price_grid.size) for prices in (ours["price"].to_numpy(), theirs[:, 0])]
+    lots = [np.rint(table / PERP.flow_grid.size) for table in (ours.select("buy_qty", "sell_qty").to_numpy(), theirs[:, 1:])]
+    same_rows = np.array_equal(ticks[0], ticks[1]) and np.array_equal(lots[0], lots[1])
+    print(f"  footprint: {ours.height} rows, peer {len(theirs)}; same to the lot: {same_rows}")
+    letters, found = market_profile(events, PERP), np.array(ask("letters")["letters"])
+    found = found[np.argsort(found[:, 0])]
+    ticks = [np.rint(prices / PERP.price_grid.size) for prices in (letters["price"].to_numpy(), found[:, 0])]
+    same_rows = np.array_equal(ticks[0], ticks[1]) and np.array_equal(letters["letters_count"].to_numpy(), found[:, 1])
+    print(f"  market profile: {letters.height} rows, peer {len(found)}; same letters: {same_rows}")
+
+
+def report(title: str, events: Events, peer: Path | None, rounds: int) -> None:
+    print(f"\n{title}: {events.rows:,} trades")
+    if peer is None:
+        show(measure_all(events, None, rounds), events.rows)
+        return
+    with peer_of(peer, events) as ask:
+        seconds = measure_all(events, ask, rounds)
+        show(seconds, events.rows)
+        agree(events, ask)
+    for ours, theirs in (
+        ("Footprint, one bar, push", "lrvx FootprintBar.add_trades, one bar"),
+        ("market_profile, 30 m, frame", "lrvx MarketProfile.add_trades, 30 m"),
+    ):
+        ratio = min(seconds[theirs]) / min(seconds[ours]), median(seconds[theirs]) / median(seconds[ours])
+        print(f"  {ours}: {ratio[0]:.2f} x as fast as {theirs} by best of {rounds}, {ratio[1]:.2f} x by median")
+
+
+def show(seconds: dict[str, list[float]], count: int) -> None:
+    for name, runs in seconds.items():
+        best, middle = min(runs) / count * 1e9, median(runs) / count * 1e9
+        print(f"  {name:42} best {best:7.2f} ms/M  median {middle:7.2f} ms/M")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--trades", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seed", type=int, default=20_261_120)
+    parser.add_argument("--peer", type=Path, default=ROOT / ".venv-peers" / "bin" / "python")
+    wanted = parser.parse_args()
+    peer = wanted.peer if wanted.peer.is_file() else None
+    if peer is not None and subprocess.run([str(peer), "-c", "import lrvx"], capture_output=True, check=False).returncode:
+        peer = None
+    if peer is None:
+        print(f"no lrvx at {wanted.peer}; going on without")
+    report("within 60 rows", walk(wanted.trades, wanted.seed, within=59), peer, wanted.rounds)
+    report("random walk", walk(wanted.trades, wanted.seed), peer, wanted.rounds)
+    real = recording(wanted.trades)
+    if real is not None:
+        report("USD-M recording, repeated", real, peer, wanted.rounds)
+
+
+if __name__ == "__main__":
+    main()
