@@ -172,6 +172,8 @@ _QTY: Final = (
     Column("unknown_qty", "base", "traded, aggressor unknown", "even", "linear"),
     Column("trades", "count", "trades of some quantity"),
 )
+# a mirror turns the order of the rows, so column by column it says nothing of them
+_ROW_QTY: Final = tuple(column._replace(mirror="free") for column in _QTY)
 GROUPS: Final[tuple[Group, ...]] = (
     Group(
         "footprint",
@@ -182,7 +184,7 @@ GROUPS: Final[tuple[Group, ...]] = (
             *_BAR,
             Column("row", "1", "number of the row: price / (row_ticks · tick), rounded down", "free"),
             Column("price", "quote", "low edge of the row", "free"),
-            *_QTY,
+            *_ROW_QTY,
             Column("buy_imbalance", "1", "whether buyers outweigh what was sold one row lower", "free", "free"),
             Column("sell_imbalance", "1", "whether sellers outweigh what was bought one row higher", "free", "free"),
             Column("buy_stack", "1", "whether that imbalance is one of a stack of adjacent rows", "free", "free"),
@@ -210,7 +212,7 @@ GROUPS: Final[tuple[Group, ...]] = (
             Column("value_area_low", "quote", "low edge of the lowest row of the value area", "free"),
             Column("value_area_high", "quote", "low edge of the highest row of the value area", "free"),
             Column("poc_qty", "base", "what traded at the point of control", "even", "linear"),
-            Column("vwap", "quote", "mean price weighted by base coins", "price"),
+            Column("vwap", "quote", "mean price weighted by base coins", "free"),
             Column("buy_imbalances", "count", "rows where buyers outweigh their diagonal", "free", "free"),
             Column("sell_imbalances", "count", "rows where sellers outweigh their diagonal", "free", "free"),
             Column("buy_stacks", "count", "stacks of such rows", "free", "free"),

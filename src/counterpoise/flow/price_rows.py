@@ -32,7 +32,7 @@ from counterpoise.flow.stream import Stream
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
 
-__all__ = ["RowRules", "RowStream", "Summary", "stamped"]
+__all__ = ["RowRules", "Summary", "stamped"]  # RowStream is a base, not a measure
 
 _FIRST_PAGES: Final = 8
 _MOST_BINS: Final = 50_000_000
