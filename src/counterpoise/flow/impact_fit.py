@@ -49,8 +49,8 @@ GROUPS: Final = (
             Column("parameter", "1", "c or lambda"),
             Column("estimate", "1", "of slope / tick = c / depth^lambda"),
             Column("se", "1", "Newey-West standard error; of c by the delta method"),
-            Column("low", "1", "estimate less 1.96 standard errors"),
-            Column("high", "1", "estimate and 1.96 standard errors"),
+            Column("low", "1", "estimate less 1.96 standard errors; of c in logarithms"),
+            Column("high", "1", "estimate and 1.96 standard errors; of c in logarithms"),
         ),
         "Cont, Kukanov, Stoikov (2014), arXiv 1011.6402, section 3",
     ),
@@ -248,7 +248,9 @@ def fit_depth_relation(windows: pl.DataFrame, *, tick: float, slope: str = "slop
     c, exponent = float(np.exp(fit.coefficients[0])), -float(fit.coefficients[1])
     c_se, exponent_se = c * float(fit.errors[0]), float(fit.errors[1])
     frame = pl.DataFrame({"parameter": ["c", "lambda"], "estimate": [c, exponent], "se": [c_se, exponent_se]})
-    frame = frame.with_columns(low=pl.col("estimate") - Z95 * pl.col("se"), high=pl.col("estimate") + Z95 * pl.col("se"))
+    spread = np.exp(Z95 * float(fit.errors[0]))  # c is positive: its interval is that of its logarithm
+    low, high = [c / spread, exponent - Z95 * exponent_se], [c * spread, exponent + Z95 * exponent_se]
+    frame = frame.with_columns(low=pl.Series(low), high=pl.Series(high))
     return DepthRelation(frame, c, c_se, exponent, exponent_se, fit.r2, fit.n, tick)
 
 
