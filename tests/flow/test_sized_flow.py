@@ -206,6 +206,17 @@ def test_more_bins_than_one_call_holds() -> None:
     assert (frame["buy_qty"].sum(), frame["cvd"][5000]) == (0.003, 0.001)
 
 
+def test_bins_past_memory_are_refused() -> None:
+    """All at once, in pieces, and event by event."""
+    first, second = random_tape(1, 40), events_of([(10**7, TRADE, [(1, 100, 2)])])
+    for how in ("step", "event"):
+        stream = SizedFlow(PERP, bins=SECOND)
+        stream.step(first)
+        with pytest.raises(InputError, match="more than 5,000,000 bins of 1s"):
+            stream.step(second) if how == "step" else stream.event(tuple(int(column[0]) for column in second))  # type: ignore[arg-type]
+    assert sized_flow(second, PERP, bins=Bins.parse("volume:1")).height == 1
+
+
 def test_memory_of_other_edges_is_refused() -> None:
     memory = SizedFlow(PERP, bins=SECOND).save()
     with pytest.raises(InputError, match="cannot go on"):

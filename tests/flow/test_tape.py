@@ -200,6 +200,15 @@ def test_inverse_contracts_have_the_harmonic_mean() -> None:
     assert (row["notional"], row["vwap"], row["qty"]) == (400.0, 16.0, 4.0)
 
 
+def test_prices_that_are_not_positive() -> None:
+    """A spread may trade at or below zero; an inverse contract that does has no mean price."""
+    events = events_of([(0, TRADE, [(-1, 5, 1), (-1, 0, 1), (-1, -5, 4)]), (1, TRADE, [(1, 5, 1)])])
+    linear, inverse = (time_and_sales(events, instrument) for instrument in (WHOLE_COINS, COIN))
+    assert linear["vwap"].to_list() == [-0.25, 0.5]
+    assert linear["notional"].to_list() == [1.5, 0.5]
+    assert inverse["vwap"].to_list() == [None, 0.5]
+
+
 def test_nothing_comes_of_nothing() -> None:
     for batch in (time_and_sales, large_prints):
         empty = batch(Events.empty(), PERP)

@@ -11,7 +11,7 @@ import polars as pl
 
 from counterpoise.core.arrays import AnyArray, Int2D
 from counterpoise.core.errors import InputError, UnknownName
-from counterpoise.core.units import DAY_NS, parse_decimal
+from counterpoise.core.units import DAY_NS, format_duration, parse_decimal
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import bins as b
@@ -28,6 +28,7 @@ Edge: TypeAlias = str | int | float | Decimal
 DEFAULT_EDGES: Final = ("1000", "10000", "100000")
 _ANCHORS: Final = {"first": k.FIRST_EVENT, "session": k.SESSION, "epoch": k.EPOCH}
 _MOST_EDGES: Final = 64
+_MOST_BINS: Final = 5_000_000  # a gigabyte of rows
 
 GROUPS: Final = (
     Group(
@@ -114,7 +115,8 @@ class SizedFlow(Stream):
     Raises
     ------
     InputError
-        If edges do not ascend from above 0 or are more than 64, or a time lies out of its range.
+        If edges do not ascend from above 0 or are more than 64, a time lies out of its range, or events span more than five
+        million bins.
     UnknownName
         If there is no such anchor.
 
@@ -146,6 +148,7 @@ class SizedFlow(Stream):
         values = [parse_decimal(edge, what="edge") for edge in edges]
         if values != sorted(set(values)) or any(value <= 0 for value in values) or len(values) > _MOST_EDGES:
             raise InputError(f"edges ascend from above 0 and are at most {_MOST_EDGES}, found {', '.join(map(str, edges))}")
+        self._every_ns = bins.every_ns
         self._names = ["0", *(f"{value.normalize():f}" for value in values)]
         prints = print_settings(instrument, join_ns=join_ns, wait_ns=wait_ns)
         settings = [*bins.settings(instrument), *prints[2:], *_anchor_settings(anchor, session_start_ns, epoch_ns)]
@@ -155,6 +158,19 @@ class SizedFlow(Stream):
         state[: b.BINS_SIZE] = bins.state()
         state[k.RESET_AT] = k.NOT_STARTED
         super().__init__(instrument, state=state, settings=np.array(settings), width=width)
+
+    def _begin(self, first_ns: int, last_ns: int) -> None:
+        end, every_ns = int(self._state[b.BIN_END]), self._every_ns
+        if every_ns:
+            begun = first_ns if end == b.NOT_OPEN else end - every_ns
+            if (last_ns - begun) // every_ns > _MOST_BINS:
+                raise InputError(
+                    f"events span {format_duration(last_ns - begun)}, more than {_MOST_BINS:,} bins of "
+                    f"{format_duration(every_ns)}; choose longer bins, or look at the times with 'counterpoise check'"
+                )
+        super()._begin(first_ns, last_ns)
+        if every_ns:
+            self._horizon = last_ns + _MOST_BINS * every_ns
 
     def _close(self) -> None:
         state = self._state

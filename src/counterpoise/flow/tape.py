@@ -51,7 +51,9 @@ _PRINT: Final = (
     Column("fills", "count", "rows that were joined"),
     Column("first_price", "quote", "price of the first fill", mirror="price"),
     Column("last_price", "quote", "price of the last fill", mirror="price"),
-    Column("vwap", "quote", "mean price by quantity; harmonic for inverse contracts", mirror="price"),
+    Column(
+        "vwap", "quote", "mean price by quantity; harmonic for inverse contracts, null without positive prices", mirror="price"
+    ),
     Column("levels", "count", "distinct prices"),
     Column("walked", "ticks", "from the first price to the last"),
     Column("whole", "1", "false when a gap in the data, or its end, may have cut the print short"),
@@ -279,9 +281,13 @@ def _notional(rows: Int2D, instrument: Instrument) -> Float1D:
 
 
 def _vwap(rows: Int2D, instrument: Instrument) -> Float1D:
-    """Σpq/Σq; Σq/Σ(q/p) of inverse contracts."""
+    """Σpq/Σq; Σq/Σ(q/p) of inverse contracts, NaN when a price is not positive."""
     first, away = rows[:, k.OUT_FIRST].astype(np.float64), _rest(rows) / rows[:, k.OUT_LOTS]
-    ticks = first / (1 + away) if instrument.inverse else first + away
+    if instrument.inverse:
+        positive = np.minimum(rows[:, k.OUT_FIRST], rows[:, k.OUT_LAST]) > 0
+        ticks = np.divide(first, 1 + away, out=np.full(len(first), np.nan), where=positive)
+    else:
+        ticks = first + away
     top, bottom = instrument.price_grid.step.as_integer_ratio()
     return np.asarray(ticks * top / bottom, np.float64)
 
