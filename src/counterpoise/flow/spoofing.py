@@ -36,16 +36,19 @@ from counterpoise.market.kernels.ladder import ABOVE_ALL, NO_KEY
 
 __all__ = ["GROUPS", "Spoofing", "spoofing"]
 
-_SPOOF: Final = (0.7, 0.5, 0.9, 0.5)  # of spoofs: pulled as a reaction; with the price nearer; brief; in layers
-_SPOOF_PULLED: Final = 0.95
+# what is counted of large postings of a side: P(· | spoof), and a first guess of how often it is seen
+_COUNTED: Final = (
+    ((0.05, 0.95), (2, 18)),  # eaten, pulled
+    ((0.6, 0.3, 0.1), (2, 4, 14)),  # pulled soon after an execution on the other side, later, much later or after none
+    ((0.5, 0.5), (10, 10)),  # touch as far as at the posting or farther, nearer
+    ((0.1, 0.9), (5, 15)),  # long after the posting, soon after it
+    ((0.1, 0.9), (10, 10)),  # in parts, all at once
+    ((0.5, 0.5), (18, 2)),  # imbalance made, small and large
+    ((0.5, 0.5), (18, 2)),  # levels in the episode, few and many
+)
+_SPOOF: Final = tuple(chance for chances, _ in _COUNTED for chance in chances)
+_BEFORE_ALL: Final = tuple(count for _, counts in _COUNTED for count in counts)
 _SIZE_POWER: Final = 0.5  # P(tail ≤ x | spoof) = (x / tail_max)^power
-_BEFORE_ALL: Final = (
-    2,
-    18,
-    *(4,) * k.CELLS,
-    18,
-    2,
-)  # first guess of what large postings do: worth 20 ends, 32 pulls, 20 episodes
 
 GROUPS: Final[tuple[Group, ...]] = (
     Group(
@@ -95,13 +98,15 @@ class Spoofing(Stream):
     brief_ns : int
         A pull sooner than this is brief.
     react_ns : int
-        A pull this soon after an execution against the other side is a reaction to it.
+        A pull this soon after an execution against the other side is a reaction to it; one within four times is a late one.
     together_ns : int
         Pulls of a side this close to the one before are one episode.
     pulled_share : float
         A posting is over when this share of it is gone.
     min_levels : int
         Postings in an episode that make it layering.
+    heavy : float
+        A posting that adds this much to depth imbalance within reach weighs on it.
     prior : float
         Chance that a large posting is a spoof, before it is looked at.
     min_score : float
@@ -117,8 +122,9 @@ class Spoofing(Stream):
         odds = prior / (1 − prior) · max over the levels of (size · pulled · how) · layers
 
     Each factor is P(· | spoof) / P(· | none). Size: ½ (tail / tail_max)^−½ against uniform, since a tail of honest postings is
-    uniform by its definition. How: one of eight joint cells (a reaction, the price neared, brief). The denominators are shares
-    of the last 256 to 512 large postings of that side; the numerators are assumed. `price`, `size_tail`, `distance`,
+    uniform by its definition. How: a reaction (three classes), the price neared, brief, taken away all at once, the imbalance
+    it made; taken as independent. The denominators are shares of the last 256 to 512 large postings of that side; the
+    numerators are assumed. `price`, `size_tail`, `distance`,
     `lifetime`, `opposite_qty`, `unknown_qty` and `reaction` are those of the level with the greatest factor.
 
     For a bid the opposite executions are buys: they lift the asks that the bid was to help. Of two large postings at prices
@@ -144,22 +150,23 @@ class Spoofing(Stream):
         min_seen: int = 500,
         life_ns: int = 30 * SECOND_NS,
         brief_ns: int = 3 * SECOND_NS,
-        react_ns: int = 250 * MS_NS,
+        react_ns: int = 150 * MS_NS,
         together_ns: int = 100 * MS_NS,
         pulled_share: float = 0.8,
         min_levels: int = 3,
+        heavy: float = 0.1,
         prior: float = 0.01,
-        min_score: float = 0.9,
+        min_score: float = 0.8,
         stale_ns: int = STALE_NS,
     ) -> None:
         require_spans(life_ns=life_ns, brief_ns=brief_ns, react_ns=react_ns, together_ns=together_ns, stale_ns=stale_ns)
-        require_shares(tail_max=tail_max, pulled_share=pulled_share, prior=prior)
+        require_shares(tail_max=tail_max, pulled_share=pulled_share, heavy=heavy, prior=prior)
         require_shares(ends=True, min_score=min_score)
         require_counts(reach_ticks=reach_ticks, min_seen=min_seen, min_levels=min_levels)
         if reach_ticks > k.SLOTS:
             raise InputError(f"reach_ticks is {reach_ticks}; at most {k.SLOTS} ticks are watched, choose fewer")
         numbers = [reach_ticks, tail_max, min_seen, life_ns, brief_ns, react_ns, together_ns, pulled_share, prior, min_levels]
-        numbers += [min_score, stale_ns, *_SPOOF, _SPOOF_PULLED, _SIZE_POWER]
+        numbers += [min_score, stale_ns, _SIZE_POWER, heavy, *_SPOOF]
         state = watch_state(k.STATE_SIZE)
         state[k.TOP : k.TOP + 2] = NO_KEY
         state[k.NEXT_DUE : k.DUE + 2] = ABOVE_ALL
@@ -206,12 +213,13 @@ def spoofing(
     min_seen: int = 500,
     life_ns: int = 30 * SECOND_NS,
     brief_ns: int = 3 * SECOND_NS,
-    react_ns: int = 250 * MS_NS,
+    react_ns: int = 150 * MS_NS,
     together_ns: int = 100 * MS_NS,
     pulled_share: float = 0.8,
     min_levels: int = 3,
+    heavy: float = 0.1,
     prior: float = 0.01,
-    min_score: float = 0.9,
+    min_score: float = 0.8,
     stale_ns: int = STALE_NS,
 ) -> pl.DataFrame:
     """Spoofing and layering of a recording; see `Spoofing`.
@@ -233,6 +241,7 @@ def spoofing(
         together_ns=together_ns,
         pulled_share=pulled_share,
         min_levels=min_levels,
+        heavy=heavy,
         prior=prior,
         min_score=min_score,
         stale_ns=stale_ns,

@@ -19,7 +19,6 @@ from counterpoise.market.kernels.ladder import ABOVE_ALL, BEST, HEAD, NO_KEY, de
 
 __all__ = [
     "CANCELLED",
-    "CELLS",
     "COUNTS",
     "COUNTS_SIZE",
     "DISTANCE",
@@ -66,9 +65,9 @@ PRIOR: Final = 8
 MIN_LEVELS: Final = 9
 MIN_SCORE: Final = 10
 STALE_NS: Final = 11
-SPOOF: Final = 12  # 4 numbers: chance that a spoof's end is a reaction, the price neared, is brief, in layers
-SPOOF_PULLED: Final = 16
-SIZE_POWER: Final = 17
+SIZE_POWER: Final = 12
+HEAVY: Final = 13
+SPOOF: Final = 14  # chances of what is counted below, when it is a spoof, in the same order
 
 # columns of a row
 KNOWN: Final = 0
@@ -91,11 +90,14 @@ TAIL: Final = 16
 SCORE: Final = 17
 WIDTH: Final = 18
 
-CELLS: Final = 8
-# counts of a side
-_PULLED: Final = 0  # eaten, pulled
-_CELL: Final = 2  # pulls by how: 1 reaction, 2 price neared, 4 brief
-_LAYERED: Final = _CELL + CELLS  # episodes of few levels, of many
+# what is counted of each side
+_ENDS: Final = 0  # eaten, pulled
+_REACTIONS: Final = 2  # pulls soon after an execution on the other side, later, much later or after none
+_NEARED: Final = 5  # touch as far as at the posting or farther, nearer
+_BRIEF: Final = 7  # long after the posting, soon after it
+_WHOLE: Final = 9  # taken away in parts, all at once as it was posted
+_HEAVY: Final = 11  # imbalance made, small and large
+_LAYERED: Final = 13  # episodes of few levels, of many
 COUNTS_SIZE: Final = _LAYERED + 2
 
 TOP: Final = WATCH_SIZE  # best key of each side after the last message
@@ -122,9 +124,10 @@ _HIT: Final = 5  # lots executed there since
 _BLIND: Final = 6  # lots of unknown aggressors since the first event, then
 _LIFTED: Final = 7  # the same of aggressors against the other side
 _LEFT: Final = 8  # what was left of it when it was pulled, -1 before
-_MADE: Final = 9  # imbalance, float
-_RARE: Final = 10  # tail, float
-_FIELDS: Final = 11
+_ONCE: Final = 9  # whether the row that took it away took just its size
+_MADE: Final = 10  # imbalance, float
+_RARE: Final = 11  # tail, float
+_FIELDS: Final = 12
 STATE_SIZE: Final = _POSTINGS + 2 * SLOTS * _FIELDS
 
 
@@ -182,13 +185,14 @@ def _added(book: Int1D, state: Int1D, settings: Float1D, side: int, key: int, lo
 
 
 @inner_kernel
-def _taken(state: Int1D, settings: Float1D, side: int, key: int, lots: int, ts: int) -> None:
+def _taken(state: Int1D, settings: Float1D, side: int, key: int, lots: int, held: int, ts: int) -> None:
     """A level became smaller: is a posting gone with it?"""
     at = _live(state, settings, side, key, ts)
     if at >= 0:
         left = max(lots - state[at + _FLOOR], 0)
         if left <= (1.0 - settings[PULLED_SHARE]) * state[at + _LOTS]:
             state[at + _LEFT] = left
+            state[at + _ONCE] = np.int64(held - lots == state[at + _LOTS])
             state[_LIST + state[_ENDING]] = at
             state[_ENDING] += 1
 
@@ -203,33 +207,38 @@ def _level(book: Int1D, state: Int1D, settings: Float1D, side: int, price_ticks:
     if lots > held:
         _added(book, state, settings, index, key, lots - held, held, ts)
     elif lots < held and state[_ENDING] < 2 * SLOTS:
-        _taken(state, settings, index, key, lots, ts)
+        _taken(state, settings, index, key, lots, held, ts)
 
 
 @kernel
-def _pull_odds(state: Int1D, settings: Float1D, side: int, cell: int, tail: float) -> float:
-    """Likelihood ratio of one pulled posting: size, that it was pulled, and how."""
-    counts = state[COUNTS + side * COUNTS_SIZE : COUNTS + (side + 1) * COUNTS_SIZE]
-    odds = settings[SPOOF_PULLED] / count_share(counts[_PULLED:_CELL], 1)
-    chance = 1.0
-    for i in range(3):
-        chance *= settings[SPOOF + i] if cell >> i & 1 else 1.0 - settings[SPOOF + i]
-    odds *= chance / count_share(counts[_CELL:_LAYERED], cell)
-    power = settings[SIZE_POWER]
-    return odds * power * (tail / settings[TAIL_MAX]) ** (power - 1.0)
+def _ratio(state: Int1D, settings: Float1D, side: int, group: int, size: int, outcome: int) -> float:
+    """P(outcome | spoof) / P(outcome | none) of one thing that is counted."""
+    first = COUNTS + side * COUNTS_SIZE + group
+    return settings[SPOOF + group + outcome] / count_share(state[first : first + size], outcome)
+
+
+@kernel
+def _pull_odds(state: Int1D, settings: Float1D, side: int, at: int, reaction: int, far_end: int, ts: int) -> float:
+    """Likelihood ratio of one pulled posting: its size, that it was pulled, and how."""
+    real = state[at + _MADE : at + _RARE + 1].view(np.float64)
+    power, react_ns = settings[SIZE_POWER], settings[REACT_NS]
+    slow = 2 if reaction < 0 or reaction > 4 * react_ns else 1 if reaction > react_ns else 0
+    odds = power * (real[1] / settings[TAIL_MAX]) ** (power - 1.0)
+    odds *= _ratio(state, settings, side, _ENDS, 2, 1)
+    odds *= _ratio(state, settings, side, _REACTIONS, 3, slow)
+    odds *= _ratio(state, settings, side, _NEARED, 2, np.int64(far_end < state[at + _FAR]))
+    odds *= _ratio(state, settings, side, _BRIEF, 2, np.int64(ts - state[at + _SINCE] <= settings[BRIEF_NS]))
+    odds *= _ratio(state, settings, side, _WHOLE, 2, state[at + _ONCE])
+    return odds * _ratio(state, settings, side, _HEAVY, 2, np.int64(real[0] >= settings[HEAVY]))
 
 
 @kernel
 def _pulled(state: Int1D, settings: Float1D, side: int, at: int, key: int, far_end: int, ts: int) -> None:
     """One posting was pulled: it joins the open episode of its side, or begins one."""
     lots, hit, since = state[at + _LOTS], state[at + _HIT], state[at + _SINCE]
-    real = state[at + _MADE : at + _RARE + 1].view(np.float64)
     lifted_at = state[_TRADED_AT + side]
     reaction = ts - lifted_at if lifted_at >= since and lifted_at > 0 else REACTION_NONE
-    reacts = reaction >= 0 and reaction <= settings[REACT_NS]
-    neared = far_end < state[at + _FAR]
-    brief = ts - since <= settings[BRIEF_NS]
-    odds = _pull_odds(state, settings, side, np.int64(reacts) + 2 * np.int64(neared) + 4 * np.int64(brief), real[1])
+    odds = _pull_odds(state, settings, side, at, reaction, far_end, ts)
     row = state[_EPISODE + side * WIDTH : _EPISODE + (side + 1) * WIDTH]
     numbers = row[IMBALANCE:].view(np.float64)
     if row[LEVELS] == 0:
@@ -241,6 +250,7 @@ def _pulled(state: Int1D, settings: Float1D, side: int, at: int, key: int, far_e
     row[SIZE] += lots
     row[EXECUTED] += hit
     row[CANCELLED] += max(lots - state[at + _LEFT] - hit, 0)
+    real = state[at + _MADE : at + _RARE + 1].view(np.float64)
     numbers[0] += real[0]
     if odds > numbers[2]:  # the row describes the posting that speaks most clearly
         row[PRICE], row[SIDE] = (1 - 2 * side) * key, 1 - 2 * side
@@ -266,8 +276,7 @@ def _end_of_message(book: Int1D, state: Int1D, settings: Float1D, ts: int, sound
             state[KEYS + slot] = NO_KEY
             swept = key >= book[side * HEAD + BEST]
             if swept or state[at + _HIT] > (1.0 - settings[PULLED_SHARE]) * state[at + _LOTS]:
-                first = COUNTS + side * COUNTS_SIZE
-                count_share(state[first : first + _CELL], 0)
+                _ratio(state, settings, side, _ENDS, 2, 0)
             else:
                 _pulled(state, settings, side, at, key, state[TOP + side] - key, ts)
     else:
@@ -285,12 +294,9 @@ def _close_due(state: Int1D, settings: Float1D, ts: int, out: Int2D) -> None:
         if ts <= state[DUE + side]:
             continue
         episode = state[_EPISODE + side * WIDTH : _EPISODE + (side + 1) * WIDTH]
-        layered = np.int64(episode[LEVELS] >= settings[MIN_LEVELS])
-        first = COUNTS + side * COUNTS_SIZE
-        share = count_share(state[first + _LAYERED : first + COUNTS_SIZE], layered)
-        chance = settings[SPOOF + 3] if layered else 1.0 - settings[SPOOF + 3]
+        layers = _ratio(state, settings, side, _LAYERED, 2, np.int64(episode[LEVELS] >= settings[MIN_LEVELS]))
         prior = settings[PRIOR] / (1.0 - settings[PRIOR])
-        score = odds_to_score(prior * episode[SCORE : SCORE + 1].view(np.float64)[0] * (chance / share))
+        score = odds_to_score(prior * episode[SCORE : SCORE + 1].view(np.float64)[0] * layers)
         if score >= settings[MIN_SCORE]:
             row = out[state[0]]
             row[:] = episode
