@@ -91,7 +91,7 @@ def trade_sizes(
     firsts = np.flatnonzero(np.diff(window, prepend=window[:1] - 1))
     rows = [
         (int(window[a] + 1) * every_ns, *_statistics(lots[a:b], instrument, round_lots=round_lots, min_trades=min_trades))
-        for a, b in zip(firsts, [*firsts[1:], len(lots)], strict=True)
+        for a, b in zip(firsts, np.append(firsts, len(lots))[1:], strict=True)
     ]
     names = [column.name for column in GROUPS[0].columns]
     schema = {name: pl.Int64 if name in ("ts", "trades") else pl.Float64 for name in names}

@@ -53,7 +53,7 @@ GROUPS: Final[tuple[Group, ...]] = (
             Column(
                 "gap_cv", "1", "sd / mean of times between pairs; 1 for a Poisson process, 0 for a clock; null under 3 pairs"
             ),
-            Column("chance", "1", "probability that chance alone gives all these pairs"),
+            Column("chance", "1", "product of p of its pairs: what chance alone gives"),
             Column("score", "1", "probability of a wash run under the model"),
         ),
         source="null model of independent sizes; signs after Cong, Li, Tang and Yang (2023), doi:10.1287/mnsc.2021.02709",
@@ -84,9 +84,10 @@ class Wash(Stream):
         p = 1 − (1 − f(q))^m
 
     f(q) is at least the share of q among those of the last 64 prints that are opposite and at other prices: sizes come in
-    trains. Each pair multiplies the odds by 0.9 / p, so under the null the chance that a run of pairs ever reaches odds of x
-    times the prior is at most 1/x. `side` is the aggressor of the first print. Sixteen runs are open at most; the one that was
-    silent longest makes room.
+    trains. In a run, prints of size q come again by themselves: with T prints at its price since its last pair the exponent is
+    m · max(1, T f). Each pair multiplies the odds by 0.9 / p, so under the null a print of a given size does it by x or more
+    with a chance of at most 0.9 / x. `side` is the aggressor of the first print. Sixteen runs are open at most; the one that
+    was silent longest makes room.
 
     A print without a known aggressor meets nothing; it is counted. Trades alone matter: no book, and no gap of one.
     Causal: a row is given by the first event later than `within_ns` after the last pair. O(rows), and 64 prints a trade.

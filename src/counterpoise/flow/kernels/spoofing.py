@@ -279,6 +279,7 @@ def _end_of_message(book: Int1D, state: Int1D, settings: Float1D, ts: int, sound
                 _ratio(state, settings, side, _ENDS, 2, 0)
             else:
                 _pulled(state, settings, side, at, key, state[TOP + side] - key, ts)
+            state[at + _LEFT] = -1  # one message may have ended two postings in this place: judge the last, once
     else:
         state[_BROKEN] += 1
         state[_EPISODE + LEVELS], state[_EPISODE + WIDTH + LEVELS] = 0, 0

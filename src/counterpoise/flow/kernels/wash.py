@@ -80,7 +80,8 @@ _GAPS: Final = 9  # sum and sum of squares of ns between its pairs, product of c
 _GAPS_SQUARED: Final = 10
 _CHANCE: Final = 11
 _ODDS: Final = 12
-_RUN: Final = 13
+_TRIED: Final = 13  # prints at its price since its last pair
+_RUN: Final = 14
 _SLOTS: Final = 8192
 _KEYS: Final = _RUNS + RUNS * _RUN
 _COUNTS: Final = _KEYS + _SLOTS
@@ -130,7 +131,7 @@ def _size_share(state: Int1D, lots: int) -> float:
 @kernel
 def _write(state: Int1D, settings: Float1D, at: int, ts: int, out: Int2D) -> None:
     """A run is over: its row, when the odds are good enough."""
-    real = state[at + _GAPS : at + _RUN].view(np.float64)
+    real = state[at + _GAPS : at + _TRIED].view(np.float64)
     score = odds_to_score(real[3])
     if score >= settings[MIN_SCORE] and state[at + PAIRS] >= settings[MIN_PAIRS]:
         row = out[state[0]]
@@ -179,15 +180,15 @@ def _run_of(state: Int1D, settings: Float1D, price: int, lots: int, ts: int, out
 
 
 @kernel
-def _paired(state: Int1D, settings: Float1D, met: int, ts: int, chance: float, out: Int2D) -> None:
+def _paired(state: Int1D, settings: Float1D, met: int, ts: int, share: float, chances: int, out: Int2D) -> None:
     """A print met the one at `met` in the ring: begin or continue the run of their price and size."""
     price, lots, before = state[met + _AT], state[met + _SIZE], state[met + _TS]
     at = _run_of(state, settings, price, lots, ts, out)
-    real = state[at + _GAPS : at + _RUN].view(np.float64)
+    real = state[at + _GAPS : at + _TRIED].view(np.float64)
     if state[at + PAIRS] == 0:
         state[at + START], state[at + SIDE] = before, state[met + _SIGN]
         state[at + PRICE], state[at + LOTS] = price, lots
-        state[at + UNKNOWN], state[at + WAIT] = 0, 0
+        state[at + UNKNOWN], state[at + WAIT], state[at + _TRIED] = 0, 0, 0
         real[0], real[1], real[2], real[3] = 0.0, 0.0, 1.0, settings[PRIOR] / (1.0 - settings[PRIOR])
     else:
         gap = 1.0 * (ts - state[at + END])
@@ -196,6 +197,8 @@ def _paired(state: Int1D, settings: Float1D, met: int, ts: int, chance: float, o
     state[at + PAIRS] += 1
     state[at + END] = ts
     state[at + WAIT] += ts - before
+    chance = 1.0 - (1.0 - share) ** (chances * max(1.0, share * state[at + _TRIED]))
+    state[at + _TRIED] = 0
     real[2] *= chance
     real[3] *= settings[WASH_MATCH] / chance
     state[NEXT_DUE] = min(state[NEXT_DUE], ts + np.int64(settings[WITHIN_NS]))
@@ -213,6 +216,8 @@ def _unknown(state: Int1D, price: int, lots: int) -> None:
 def _print(state: Int1D, settings: Float1D, ts: int, sign: int, price: int, lots: int, out: Int2D) -> None:
     """One trade with an aggressor: has it an opposite of its size, and how likely was that?"""
     share = _size_share(state, lots)
+    for run in range(RUNS):
+        state[_RUNS + run * _RUN + _TRIED] += state[_RUNS + run * _RUN + PRICE] == price
     met, chances, others, alike = -1, 0, 0, 0
     newest = state[_PRINTS] - 1
     for i in range(newest, max(newest - RING, -1), -1):
@@ -229,9 +234,8 @@ def _print(state: Int1D, settings: Float1D, ts: int, sign: int, price: int, lots
     if met >= 0:
         if alike > 0:  # sizes come in trains: of late this one was more common than it is
             share = max(share, alike / others)
-        chance = 1.0 - (1.0 - share) ** chances
         state[met + _USED] = 1
-        _paired(state, settings, met, ts, chance, out)
+        _paired(state, settings, met, ts, share, chances, out)
     at = _RING + (state[_PRINTS] & (RING - 1)) * _PRINT
     state[at + _TS], state[at + _SIGN], state[at + _AT], state[at + _SIZE] = ts, sign, price, lots
     state[at + _USED] = np.int64(met >= 0)
