@@ -139,6 +139,23 @@ def test_seconds_say_what_can_be_hidden() -> None:
     assert first["poisson_count"] > 4
 
 
+def test_a_bin_of_volume_ends_with_the_trade_that_fills_it() -> None:
+    events = events_of(
+        [
+            (1, LIQUIDATION, [(1, 10, 5)]),
+            (2, TRADE, [(1, 10, 700)]),
+            (3, LIQUIDATION, [(-1, 10, 2)]),
+            (4, TRADE, [(-1, 10, 400)]),
+            (4, LIQUIDATION, [(-1, 10, 9)]),
+            (9, GAP, [(0, 0, 0)]),
+        ]
+    )
+    frame = liquidations(events, PERP, bins=Bins.parse("volume:1"))
+    assert (frame["ts"].dt.epoch("ns") - T0).to_list() == [4 * SECOND_NS + 1, 9 * SECOND_NS + 1]
+    assert frame.select("short_count", "long_count", "gaps").rows() == [(1, 1, 0), (0, 1, 1)]
+    assert frame["observed_ns"].to_list() == [3 * SECOND_NS + 1, 5 * SECOND_NS]
+
+
 def test_independent_arrivals_of_which_one_a_second_is_shown() -> None:
     """The estimate comes back to the true count within its error, and the shown count does not. 50 fresh hours."""
     shown, guessed, ends = [], [], [(0, TRADE, [(1, 1, 1)]), (3600, TRADE, [(1, 1, 1)])]

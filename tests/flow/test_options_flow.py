@@ -150,9 +150,13 @@ def test_coins_do_not_add_up_without_rates() -> None:
     trades = traded((1, CALL, 1, 0.03, 1.0), (1, ETH, 1, 0.02, 10.0))
     with pytest.raises(InputError, match=r"several coins \(BTC, ETH\) do not add up; filter by base, or pass rates="):
         option_flow(trades, quotes, every_ns=SECOND_NS)
-    row = option_flow(trades, quotes, every_ns=SECOND_NS, rates={"BTC": 92_000, "ETH": 3200}).to_dicts()[0]
+    row = option_flow(trades, quotes, every_ns=SECOND_NS, rates={"BTC": 92_000, "ETH": 3200, "USD": 2}).to_dicts()[0]
     assert row["delta_flow"] == pytest.approx(0.4 * 92_000 - 4 * 3200)
-    assert row["vega_flow"] == pytest.approx(150 + 40)
+    assert row["vega_flow"] == pytest.approx(2 * (150 + 40))
+    with pytest.raises(InputError, match="value of one ETH in one currency"):
+        option_flow(trades, quotes, every_ns=SECOND_NS, rates={"BTC": 92_000, "USD": 1})
+    alone = option_flow(trades.head(1), quotes, every_ns=SECOND_NS, rates={"BTC": 92_000, "USD": 1})
+    assert alone["delta_flow"][0] == pytest.approx(0.4 * 92_000)  # the unit does not hang on what traded
     mixed = traded((1, CALL, 1, 0.03, 1.0), (1, "BTC_USDC-27MAR26-100000-C", 1, 900.0, 1.0))
     with pytest.raises(InputError, match=r"several currencies \(USD, USDC\)"):
         option_flow(mixed, quotes, every_ns=SECOND_NS)
@@ -267,6 +271,8 @@ def test_beside_the_order_flow_of_a_linear_and_an_inverse_perpetual() -> None:
 
 def test_wrong_and_empty_input() -> None:
     trades, quotes = traded((1, CALL, 1, 0.03, 1.0)), quoted((0, CALL, {}))
+    with pytest.raises(InputError, match="option quotes need symbol; join"):
+        option_flow(trades, quotes.drop("symbol"), every_ns=SECOND_NS)
     with pytest.raises(DataError, match="1 rows have NaN among"):
         option_flow(trades, quoted((0, CALL, {"vega": float("nan")})), every_ns=SECOND_NS)
     with pytest.raises(DataError, match="goes back"):

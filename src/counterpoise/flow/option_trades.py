@@ -85,11 +85,16 @@ def weighted_option_trades(
 
     Raises
     ------
+    InputError
+        If a column is missing.
     DataError
         If a greek is NaN, or times go back.
     """
     times_of(trades, "ts_local", what="option trades")
     times_of(quotes, "ts_local", what="option quotes")
+    absent = [name for name in ("symbol", *_QUOTED) if name not in quotes.columns]
+    if absent:
+        raise InputError(f"option quotes need {', '.join(absent)}; join the tables with counterpoise.market.chain.chain_quotes")
     damaged = quotes.filter(pl.any_horizontal(pl.col(_QUOTED).is_nan()))
     if damaged.height:
         raise DataError(

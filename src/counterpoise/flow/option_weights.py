@@ -99,23 +99,23 @@ def signs_of_dealers(right: pl.Series, *, dealers: Dealers) -> Float1D | None:
 
 
 def values_of_currencies(frame: pl.DataFrame, *, rates: Mapping[str, float] | None) -> tuple[Float1D, Float1D]:
-    """Value of each row's coin and of its cash: 1 when all rows have the same, else what `rates` says.
+    """Value of each row's coin and of its cash: what `rates` says, or 1 without rates.
 
     Raises
     ------
     InputError
-        If rows of several currencies would be added up and there is no rate for one of them.
+        If rows of several currencies would be added up without rates, or there is no rate for one of them.
     """
     values = []
     for column, word in (("base", "coins"), ("cash", "currencies")):
         names = sorted(frame[column].unique())
-        unpriced = [name for name in names if rates is None or not rates.get(name, 0.0) > 0]
-        if len(names) > 1 and unpriced:
+        unpriced = [name for name in names if rates is not None and not rates.get(name, 0.0) > 0]
+        if (rates is None and len(names) > 1) or unpriced:
             raise InputError(
                 f"options of several {word} ({', '.join(names)}) do not add up; filter by {column}, or pass rates= with the "
-                f"value of one {' and one '.join(unpriced)} in one currency"
+                f"value of one {' and one '.join(unpriced or names)} in one currency"
             )
-        worth = {name: 1.0 if len(names) == 1 or rates is None else rates[name] for name in names}
+        worth = dict.fromkeys(names, 1.0) if rates is None else {name: float(rates[name]) for name in names}
         values.append(frame[column].replace_strict(worth, return_dtype=pl.Float64).to_numpy() if names else np.zeros(0))
     return values[0], values[1]
 

@@ -116,7 +116,8 @@ def option_flow(
         What ``dealer_gamma`` assumes: dealers take the other side of every aggressor; or of customers who, whoever is the
         aggressor, buy calls and sell puts; or the reverse.
     rates : mapping, optional
-        Value of one unit of each coin and cash currency, where trades are of several.
+        Value of one unit of each coin and each cash currency in one currency, where trades are of several: all sums of coins
+        and cash are then in it.
 
     Returns
     -------
