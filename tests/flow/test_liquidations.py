@@ -218,6 +218,13 @@ def test_an_episode_by_hand() -> None:
     assert row["quality"] == "SYNCED"
 
 
+@pytest.mark.parametrize(("later_ns", "episodes"), [(5 * SECOND_NS, 1), (5 * SECOND_NS + 1, 2)])
+def test_orders_exactly_a_gap_apart_are_one_episode(later_ns: int, episodes: int) -> None:
+    events = events_of([(0, LIQUIDATION, [(1, 10, 1)]), (0, LIQUIDATION, [(1, 10, 2)])])
+    apart = events._replace(ts_local=events.ts_local + np.array([0, later_ns]))
+    assert liquidation_episodes(apart, PERP, gap_ns=5 * SECOND_NS).height == episodes
+
+
 @pytest.mark.parametrize(
     ("between", "quality"),
     [
