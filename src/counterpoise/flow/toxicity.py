@@ -41,7 +41,7 @@ GROUPS: Final = (
             Column("close", "quote", "price of the trade that filled it", "price"),
             Column("duration_ns", "ns", "from the bucket's first trade until it was full"),
             Column("vpin", "1", "mean of |B - S| / V over the last buckets; null before there are so many"),
-            Column("unknown_share", "1", "share of unknown volume in those buckets: how much vpin may be too small"),
+            Column("unknown_share", "1", "share of unknown volume in those buckets: how far vpin may be off, either way"),
         ),
         "Easley, Lopez de Prado, O'Hara (2012), Review of Financial Studies 25",
     ),
