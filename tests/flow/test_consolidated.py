@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import DataError, InputError, UnknownName
@@ -248,6 +250,40 @@ def test_merged_book_rounds_away_from_the_taker_and_adds_coins() -> None:
     assert fine.filter(pl.col("side") == 1)["price"].to_list() == [75.3, 75.2]
     assert fine["cumulative_coin"].to_list()[1] == pytest.approx(2 + 3000 / 75.2)
     assert fine[PERP.id].to_list()[:2] == [2.0, 0.0]
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from([1, -1]), st.integers(1, 500), st.integers(1, 10**6)), min_size=1, max_size=20),
+        min_size=3,
+        max_size=3,
+    ),
+    st.sampled_from(["0.1", "0.7", "5", "100"]),
+)
+@settings(max_examples=30)
+def test_merged_book_equals_naive_sums(levels: list[list[tuple[int, int, int]]], step: str) -> None:
+    """Bids below 50 ticks of 100 and asks above: every coin is on the grid once, at a price no better than its own."""
+    books = {}
+    for of, rows in zip(MARKETS, levels, strict=True):
+        placed = {(side, 5000 - side * distance): lots for side, distance, lots in rows}
+        books[of.id] = book_of([(side, price, lots) for (side, price), lots in placed.items()])
+    frame = merged_book(books, MARKETS, step=step, rates=RATES, levels=1000)
+    naive: dict[tuple[int, int], Fraction] = {}
+    for of in MARKETS:
+        for side in (1, -1):
+            held = books[of.id].levels(side)
+            for ticks, lots in zip(held.price_ticks.tolist(), held.qty_lots.tolist(), strict=True):
+                price = ticks * Fraction("0.1") * Fraction(RATES[of.quote]) / Fraction(step)
+                at = side, (price.numerator // price.denominator if side > 0 else -(-price.numerator // price.denominator))
+                naive[at] = naive.get(at, Fraction(0)) + of.base_qty(ticks, lots)
+    found = {(row["side"], round(row["price"] / float(step))): row["coin"] for row in frame.to_dicts()}
+    assert found == {at: float(coin) for at, coin in naive.items()}
+    for side in (1, -1):
+        half = frame.filter(pl.col("side") == side)
+        assert half["price"].is_sorted(descending=side > 0)
+        assert (
+            half["cumulative_coin"].to_list()[-1:] == [float(sum(c for (s, _), c in naive.items() if s == side))][: half.height]
+        )
 
 
 def test_merged_book_and_books_that_are_not_in_order() -> None:

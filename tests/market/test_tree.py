@@ -143,3 +143,18 @@ def test_the_tree_as_of_a_time() -> None:
     for wrong in ((dated("2024-01-01", 1), dated("2024-01-01", 2)), (dated("2024-01-01", 2), dated("2024-02-01", 2))):
         with pytest.raises(InputError, match="follow each other"):
             TreeHistory(trees=wrong)
+
+
+def test_a_history_is_read_from_toml() -> None:
+    text = """
+    [[trees]]
+    since = "2024-01-01"
+    version = 1
+    nodes = [{id = "binance:BTCUSDT"}]
+    [[trees]]
+    since = "2024-02-01"
+    version = 2
+    nodes = [{id = "token:BTC"}, {id = "binance:BTCUSDT", parent = "token:BTC"}]
+    """
+    history = parse_config(text, TreeHistory)
+    assert [history.as_of(parse_time(day)).roots for day in ("2024-01-05", "2024-02-05")] == [(IDS[1],), ("token:BTC",)]

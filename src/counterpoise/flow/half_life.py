@@ -11,8 +11,9 @@ import polars as pl
 
 from counterpoise.core.arrays import Bool1D, Float1D
 from counterpoise.core.errors import InputError, NumericalError
+from counterpoise.flow.column import Column, Group
 
-__all__ = ["HalfLife", "episode_life", "reversion"]
+__all__ = ["GROUPS", "HalfLife", "episode_life", "reversion"]
 
 _LEAST: Final = 10
 
@@ -105,7 +106,7 @@ def reversion(values: pl.Series, *, every_ns: int, confidence: float = 0.95) -> 
 
     Notes
     -----
-    The estimate of φ is low by about (1 + 3φ)/n (Kendall 1954, doi:10.2307/2332720), so the half-life of a short sample is
+    The estimate of φ is low by about (1 + 3φ)/n (Kendall 1954, doi:10.1093/biomet/41.3-4.403), so the half-life of a short sample is
     too short.
     """
     x = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
@@ -126,3 +127,23 @@ def _half_life(phi: float) -> float:
     if phi <= 0:
         return 0.0
     return -log(2) / log(phi) if phi < 1 else float("nan")
+
+
+GROUPS: Final = (
+    Group(
+        name="episode_life",
+        says="how long a disparity that pays lasts",
+        made_by="episode_life",
+        needs=("quotes",),
+        columns=(
+            Column("buy", "1", "market to buy in"),
+            Column("sell", "1", "market to sell in"),
+            Column("median_ns", "ns", "median life of its episodes; null while less than half are known to have ended", "free"),
+            Column("low_ns", "ns", "lower end of its interval", "free"),
+            Column("high_ns", "ns", "upper end of its interval", "free"),
+            Column("episodes", "count", "episodes of this way of trading", "free"),
+            Column("ended", "count", "those of them that ended by themselves", "free"),
+        ),
+        source="Kaplan, Meier (1958), doi:10.1080/01621459.1958.10501452",
+    ),
+)

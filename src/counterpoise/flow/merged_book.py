@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import ceil, floor, isfinite
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -12,12 +13,13 @@ import polars as pl
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import Grid
 from counterpoise.flow.by_node import ON_MISSING, OnMissing
+from counterpoise.flow.column import Column, Group
 from counterpoise.flow.rates import Rates, RateTable
 from counterpoise.market.book import Book
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.market.quality import BookState
 
-__all__ = ["merged_book"]
+__all__ = ["GROUPS", "merged_book"]
 
 _Sizes = dict[int, tuple[Fraction, Fraction]]  # grid step: coins, value in the common currency
 
@@ -127,3 +129,22 @@ def _rows(
         each = (float(held.get(key, (0,))[0]) if sound[name] else None for name, held in sizes.items())
         rows.append((side, grid.value(key), *total, *each))
     return rows
+
+
+GROUPS: Final = (
+    Group(
+        name="merged_book",
+        says="the books of several markets at one moment as one",
+        made_by="merged_book",
+        needs=("depth",),
+        columns=(
+            Column("side", "1", "+1 bid, -1 ask", "odd"),
+            Column("price", "usd", "step of the common grid, never better than a level on it", "free"),
+            Column("coin", "base", "resting on it in all markets", "even", "linear"),
+            Column("usd", "usd", "what that is worth, each level at its own price", "free", "linear"),
+            Column("cumulative_coin", "base", "resting on it and on better steps", "even", "linear"),
+            Column("{market}", "base", "resting on it in one market, a column for each instrument", "even", "linear"),
+        ),
+        source="contract terms of the venues",
+    ),
+)
