@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final, Self
 
 import msgspec
@@ -142,11 +143,13 @@ class Consolidated:
         for name, parts in given.items():
             for part in parts:
                 self._markets[name].push(part)
-        return self.until(max(ends)) if ends else self._added({})
+        return self.until(max(ends)) if ends else self._nothing
 
     def until(self, ts_ns: int) -> pl.DataFrame:
         """Close the bins that end at or before a time, though no event says so."""
         self._horizon = max(self._horizon, ts_ns)
+        if not any(market.due(self._horizon) for market in self._markets.values()):
+            return self._nothing  # frames cost milliseconds, and most messages end no bin
         return self._added({name: market.until(self._horizon) for name, market in self._markets.items()})
 
     def finish(self) -> pl.DataFrame:
@@ -174,6 +177,10 @@ class Consolidated:
         except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"these bytes are no memory of these markets ({error!r}); give what save() gave") from error
         return self
+
+    @cached_property
+    def _nothing(self) -> pl.DataFrame:
+        return self._added({})
 
     def _added(self, frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         """Rows of each market and of their total."""

@@ -106,8 +106,8 @@ def reversion(values: pl.Series, *, every_ns: int, confidence: float = 0.95) -> 
 
     Notes
     -----
-    The estimate of φ is low by about (1 + 3φ)/n (Kendall 1954, doi:10.1093/biomet/41.3-4.403), so the half-life of a short sample is
-    too short.
+    The estimate of φ is low by about (1 + 3φ)/n (Kendall 1954, doi:10.1093/biomet/41.3-4.403), so the half-life of a short
+    sample is too short.
     """
     x = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     before, after = x[:-1], x[1:]

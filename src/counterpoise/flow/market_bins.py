@@ -99,6 +99,10 @@ class MarketBins(Stream):
         super().__init__(instrument, state=state, settings=settings, width=k.BANDS + 4 * len(bands_bps), book=True)
         self.every_ns, self._bands_bps = every_ns, bands_bps
 
+    def due(self, ts_ns: int) -> bool:
+        """Whether `until` would give rows."""
+        return self.waiting > 0 or bool(self._state[k.BIN_END] <= ts_ns)
+
     def until(self, ts_ns: int) -> pl.DataFrame:
         """Close the bins that end at or before a time, though no event says so; opens none."""
         if self._state[k.BIN_END] <= ts_ns:
