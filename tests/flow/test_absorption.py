@@ -238,3 +238,9 @@ def test_absorption_on_binance(name: str, data_dir: Path) -> None:
     assert ((frame["price_farthest"] - frame["price_nearest"]) * frame["side"] >= 0).all()
     assert ((frame["price_farthest"] - frame["price"]).abs() <= 1.001 * instrument.price_grid.size).all()
     assert set(frame["side"]) == {1, -1}
+
+
+def test_more_levels_than_the_ladder() -> None:
+    far = [(-1, 1_000_000 + 50 * i, 7) for i in range(6000)]
+    events = events_of([(0, SNAPSHOT, START[2] + far), *HIT[1:]])
+    assert find_absorption(events, COIN, threshold="qty:16")["refilled"].to_list() == [13.0]

@@ -238,3 +238,14 @@ def test_sweeps_of_binance(name: str, orders: int, data_dir: Path) -> None:
     assert set(frame["quality"]) == {"SYNCED"}
     assert (frame["spread_ns"].drop_nulls() < SECOND_NS).mean() > 0.95
     assert frame.filter(pl.col("ended") != "open").height >= frame.height - 5
+
+
+def test_more_rows_than_one_call_holds_and_more_levels_than_the_ladder() -> None:
+    """10,000 orders beside a book that is not there; then 6,000 far asks before a sweep."""
+    trades = [(i / 1000, TRADE, [(1 if i % 2 else -1, 102, 1)]) for i in range(10_000)]
+    frame = whole(lambda: Sweeps(COIN, levels=1), events_of(trades))
+    assert frame.height == 10_000
+    assert set(frame["ended"]) == {"void", "open"}
+    far = [(-1, 1_000_000 + 50 * i, 7) for i in range(6000)]
+    row = only((0, SNAPSHOT, BOOK + far), TAKEN, (1.1, DELTA, [(-1, 102, 0), (-1, 103, 0), (-1, 105, 8)]), recovery="levels")
+    assert (row["depth_before"], row["depth_lowest"]) == (40.0 + 6 * 7, 82.0)  # 28 + 8 * 7 is no less
