@@ -54,6 +54,8 @@ def test_near_delivery_nothing_is_annualised() -> None:
     row = basis(close, FUTURE, every_ns=SECOND_NS).to_dicts()[0]
     assert row["basis_bps"] == pytest.approx(100)
     assert (row["annualised"], row["carry"]) == (None, None)
+    hour = table(FUTURE.expiry_ns or 0, (-3600.5, 101.0, 100.0), (-3599.5, 101.0, 100.0))
+    assert basis(hour, FUTURE, every_ns=SECOND_NS)["carry"].is_null().to_list() == [False, True]
     assert basis(close, FUTURE, every_ns=SECOND_NS, min_tenor_ns=0)["annualised"][0] == pytest.approx(0.01 * 8760 * 2, rel=1e-3)
 
 

@@ -243,6 +243,14 @@ def test_what_the_book_suffers_within_an_episode(between: list[Any], quality: st
     assert frame["short_qty"].to_list() == [0.002]  # what was seen stays
 
 
+def test_a_gap_voids_the_book_before_its_message_ends() -> None:
+    forced = (LIQUIDATION, [(1, 1002, 1)])
+    events = events_of([(0, SNAPSHOT, BOOK), (1, *forced), (2, GAP, [(0, 0, 0)]), (3, *forced)])
+    open_message = np.where(events.kind == GAP, 0, events.flags).astype(np.uint8)
+    frame = liquidation_episodes(events._replace(flags=open_message), PERP)
+    assert frame.select("quality", "ofi", "mid_before").rows() == [("GAPPED", None, None)]
+
+
 def test_a_silent_book_is_stale_and_an_empty_side_has_no_mid() -> None:
     quiet = events_of([(0, SNAPSHOT, BOOK), (20, LIQUIDATION, [(1, 1002, 1)])])
     assert liquidation_episodes(quiet, PERP)["quality"].to_list() == ["STALE"]
