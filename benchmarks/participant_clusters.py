@@ -12,6 +12,7 @@ Nothing here says who traded: agreement means that the same events fall together
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def windows(features: pl.DataFrame, count: int) -> list[pl.DataFrame]:
     ts = known["ts_local"].dt.epoch("ns")
     start, end = int(ts[0]) + WARM_UP_NS, int(ts[-1]) + 1
     edges = np.linspace(start, end, count + 1).astype(np.int64)
-    return [known.filter((ts >= a) & (ts < b)) for a, b in zip(edges, edges[1:], strict=False)]
+    return [known.filter((ts >= a) & (ts < b)) for a, b in itertools.pairwise(edges)]
 
 
 def shuffled(features: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -98,7 +99,7 @@ def explained(events: Events, instrument: Instrument, fit: Participants) -> dict
 
 
 def interval(values: list[float], blocks: int, draw: np.random.Generator) -> str:
-    """Mean, and a 95 % bootstrap interval that draws whole windows, since seeds within one are not independent."""
+    """Mean, and a 95 % bootstrap interval over whole windows: seeds in one are not independent, and so few make it narrow."""
     table = np.array(values).reshape(blocks, -1).mean(axis=1)
     means = table[draw.integers(0, blocks, (2000, blocks))].mean(axis=1)
     low, high = np.percentile(means, (2.5, 97.5))

@@ -43,7 +43,9 @@ def pool_moments(mean: Float1D, spread: Float1D, rows: int, logs: Float2D) -> tu
 def k_means(points: Float2D, *, clusters: int, seed: int, start: Float2D | None = None) -> tuple[Float2D, Int1D]:
     """Centroids and how many points each has."""
     begin: dict[str, Any] = {"n_init": 5} if start is None else {"init": start, "n_init": 1}
-    model = _learn("sklearn.cluster").MiniBatchKMeans(clusters, batch_size=_BATCH, random_state=seed, **begin).fit(points)
+    model = _learn("sklearn.cluster").MiniBatchKMeans(clusters, batch_size=_BATCH, random_state=seed, **begin)
+    with _learn("threadpoolctl").threadpool_limits(1):  # batches are small, and threads would add in any order
+        model.fit(points)
     return np.asarray(model.cluster_centers_, np.float64), np.bincount(model.labels_, minlength=clusters).astype(np.int64)
 
 
