@@ -245,7 +245,7 @@ def test_what_the_book_suffers_within_an_episode(between: list[Any], quality: st
 
 def test_a_gap_voids_the_book_before_its_message_ends() -> None:
     forced = (LIQUIDATION, [(1, 1002, 1)])
-    events = events_of([(0, SNAPSHOT, BOOK), (1, *forced), (2, GAP, [(0, 0, 0)]), (3, *forced)])
+    events = events_of([(0, SNAPSHOT, BOOK), (1, *forced), (2, GAP, [(0, 0, 0)]), (3, SNAPSHOT, BOOK), (4, *forced)])
     open_message = np.where(events.kind == GAP, 0, events.flags).astype(np.uint8)
     frame = liquidation_episodes(events._replace(flags=open_message), PERP)
     assert frame.select("quality", "ofi", "mid_before").rows() == [("GAPPED", None, None)]
