@@ -17,6 +17,7 @@ from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.by_node import OnMissing, by_node
+from counterpoise.flow.column import Column
 from counterpoise.flow.consolidated import GROUPS, TOTAL, Consolidated, consolidate
 from counterpoise.flow.measures import measure
 from counterpoise.flow.merged_book import merged_book
@@ -186,6 +187,42 @@ def test_deltas_change_with_time_and_the_running_sum_keeps_them() -> None:
     )
     frame = consolidate(events, [SPOT, PUT], bins=SECOND, deltas={PUT.id: deltas}, rates="par")
     assert frame.filter(pl.col("market") == PUT.id)["cvd_coin"].to_list() == [None, -0.5, -0.5, -0.75, -0.75, -0.75]
+
+
+def said_of(name: str) -> Column:
+    return next(column for column in GROUPS[0].columns if column.covers(name))
+
+
+def test_sizes_doubled_do_what_is_said_of_each_column() -> None:
+    events = streams(3)
+    kept = {name: [column.copy() for column in part] for name, part in events.items()}
+    base = added(events, on_missing="leave_out")
+    doubled = added({n: e._replace(qty_lots=e.qty_lots * 2) for n, e in events.items()}, on_missing="leave_out")
+    for name in base.columns:
+        twice = base[name].dtype.is_float() and said_of(name).size == "linear"
+        expected = base[name] * 2 if twice else base[name]
+        assert_frame_equal(doubled.select(name), expected.to_frame(), check_exact=True)
+    assert_frame_equal(added(events, on_missing="leave_out"), base, check_exact=True)
+    assert all(np.array_equal(a, b) for n, part in events.items() for a, b in zip(part, kept[n], strict=True))
+
+
+def test_sides_exchanged_do_what_is_said_of_each_column() -> None:
+    """Of linear markets, whose coins do not depend on the price that is turned about."""
+    events = streams(3, (PERP, SPOT))
+    turned = {n: e._replace(side=-e.side, price_ticks=2 * TICKS[n] - e.price_ticks) for n, e in events.items()}
+    more: dict[str, Any] = {"bins": TENTH, "rates": RATES, "on_missing": "leave_out", "stale_ns": 4 * SECOND_NS}
+    base, mirrored = (consolidate(given, [PERP, SPOT], **more) for given in (events, turned))
+    other = {"buy": "sell", "sell": "buy"}
+    seen = set()
+    for name in base.columns:
+        said, first = said_of(name).mirror, name.partition("_")[0]
+        if said == "free":
+            continue
+        expected = base[other[first] + name[len(first) :]] if said == "swaps" else base[name]
+        expected = 0 - expected if said == "odd" else expected
+        assert_frame_equal(mirrored.select(name), expected.alias(name).to_frame(), check_exact=True)
+        seen.add(said)
+    assert seen == {"swaps", "odd", "even"}
 
 
 def test_every_column_is_described() -> None:

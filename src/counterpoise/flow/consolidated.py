@@ -257,16 +257,16 @@ GROUPS: Final = (
             Column("market", "1", "an instrument, or total"),
             Column("bid", "usd", "best bid", "free"),
             Column(
-                "bid_coin", "base", "quantity at it in the market that has it, the first listed of equals", "swaps", "linear"
+                "bid_coin", "base", "quantity at it in the market that has it, the first listed of equals", "free", "linear"
             ),
             Column("ask", "usd", "best ask", "free"),
             Column(
-                "ask_coin", "base", "quantity at it in the market that has it, the first listed of equals", "swaps", "linear"
+                "ask_coin", "base", "quantity at it in the market that has it, the first listed of equals", "free", "linear"
             ),
             Column("mid", "usd", "(bid + ask) / 2", "free"),
             Column("spread_bps", "bps", "(ask - bid) / mid; negative where markets cross", "free"),
-            Column("bid_market", "1", "who has the best bid", "swaps"),
-            Column("ask_market", "1", "who has the best ask", "swaps"),
+            Column("bid_market", "1", "who has the best bid", "free"),
+            Column("ask_market", "1", "who has the best ask", "free"),
             *_columns(),
             Column("trades", "count", "trades of any side"),
             Column("used", "count", "markets that were sound"),
