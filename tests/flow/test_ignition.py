@@ -92,7 +92,7 @@ Message = tuple[float, int, list[tuple[int, int, int]]]
 
 
 def story(*middle: Message, way: int = 1, burst: int = 200, top: int = 20, back: int = 15) -> Events:
-    """A mid that flips by a tick and a lot each way per second; at 60 s a burst, `top` ticks of move, at 65 s `back` of them."""
+    """A mid that flips by a tick and a lot each way a second; at 60 s a burst, `top` ticks of move, at 65 s `back` of them."""
     said: list[Message] = [(0, SNAPSHOT, [(1, 1000, 50), (-1, 1010, 50)])]
     for i in range(100):
         said += [(i + 0.1, DELTA, [(1, 1001, 5 * (i % 2 and i < 60))])]

@@ -165,7 +165,8 @@ def spoofs(
             nearest = touch - side * int(far[0])
             done = start + life
             other = clean.best(-side, done)
-            if side * (worst - nearest) > 0 and _stays_beyond(clean, -side, nearest, start, done + pull):
+            apart = _stays_beyond(clean, side, other, done - 5 * MS_NS, done + MS_NS)  # the small order crosses nothing
+            if apart and side * (worst - nearest) > 0 and _stays_beyond(clean, -side, nearest, start, done + pull):
                 break
         else:
             continue
