@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from counterpoise.adapters.lake import Lake
-from counterpoise.app.flow import flow
+from counterpoise.app.flow import FlowOptions, flow
 from counterpoise.app.ingest import IngestOptions, ingest
 from counterpoise.core.errors import InputError
+from counterpoise.flow.bins import Bins
 
 TARDIS = """exchange,symbol,timestamp,local_timestamp,id,side,price,amount
 binance-futures,BTCUSDT,1700000000000000,1700000000010000,1,buy,100.5,0.25
@@ -35,7 +36,7 @@ def test_tardis_says_venue_and_symbol(tmp_path: Path) -> None:
     assert done.summary()["tables"] == {"trade": 2}
     (perp,) = lake.instruments()
     assert (perp.id, perp.tick, perp.lot) == ("binance_usdm:BTCUSDT", "0.1", "0.001")
-    bins = flow(perp.id, lake=lake, every_ns=10**9)
+    bins = flow(perp.id, lake=lake, options=FlowOptions(bins=Bins.every(10**9)))
     assert bins["trade_imbalance"].to_list() == [-0.25]
 
 

@@ -56,7 +56,12 @@ class Lake:
         self._manifests: Final = Manifests(self._storage)
 
     def __repr__(self) -> str:
-        return f"Lake({self._storage.url!r})"
+        return f"Lake({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        """Where it is; another process opens the same lake with it."""
+        return self._storage.url
 
     def ingest(
         self, source_id: str, batches: Iterable[Batch], *, progress: Progress = silent, replace: bool = False

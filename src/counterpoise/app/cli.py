@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from counterpoise import __version__
+from counterpoise.app.cli_flow import register
+from counterpoise.app.cli_options import Json, LakeDir, OutFile, kernels
 from counterpoise.core.errors import CounterpoiseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from counterpoise.app.run import Run
     from counterpoise.market.quality import QualityReport
 
@@ -33,21 +31,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-_Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
-_OutFile = Annotated[Path | None, typer.Option("--out", help="Write the result: .parquet, .csv or .json.")]
-_LakeDir = Annotated[str, typer.Option("--lake", help="Folder of the lake, or any fsspec URL.")]
-_Start = Annotated[str, typer.Option("--start", help="First ts_local, like 2024-08-08T23:55.")]
-_End = Annotated[str, typer.Option("--end", help="End of ts_local, exclusive.")]
-_FLOW_WORDS = {
-    "bins": "bins",
-    "bins_synced": "bins SYNCED",
-    "mean_spread": "mean spread",
-    "traded": "traded",
-    "net_traded": "net traded (CVD change)",
-    "ofi_r2": "R² of mid change on OFI, same bin",
-    "trade_imbalance_r2": "R² of mid change on trade imbalance, same bin",
-}
 
 
 def main() -> None:
@@ -90,36 +73,17 @@ def _options(
     configure_log(log)
 
 
-@contextmanager
-def _kernels() -> Iterator[None]:
-    """Say so when kernels have to be compiled first."""
-    from counterpoise.app.output import note
-    from counterpoise.core.jit import compile_time_note
-
-    began = time.monotonic()
-    compiled: list[bool] = []
-
-    def say() -> None:
-        compiled.append(True)
-        note("compiling kernels, once on this machine: the next run starts at once")
-
-    compile_time_note(say)
-    yield
-    if compiled:
-        note(f"done in {time.monotonic() - began:.0f} s, compilation included")
-
-
 @app.command(epilog="Example: counterpoise demo --out out/demo")
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for report, results, frames and journal.")] = Path("out/demo"),
     seed: Annotated[int, typer.Option("--seed", help="Of the synthetic market and all else.")] = 1,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Run the main job on the embedded simulated market and write a report."""
     from counterpoise.app.demo import demo as run_demo
     from counterpoise.core.progress import progress
 
-    with _kernels():
+    with kernels():
         with progress("demo", 1.0) as show:
             result = run_demo(out=out, seed=seed, progress=show)
         _show_run(result, as_json=as_json)
@@ -130,14 +94,14 @@ def run(
     config: Annotated[Path, typer.Argument(help="TOML file of the run.", show_default=False)],
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the results; out/NAME by default.")] = None,
     store: Annotated[str, typer.Option("--store", envvar="COUNTERPOISE_STORE", help="Database URL to record the run in.")] = "",
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Execute a massive order in replay and write what it did and cost."""
     from counterpoise.app.run import run as run_file
     from counterpoise.app.run import save
     from counterpoise.core.progress import progress
 
-    with _kernels():
+    with kernels():
         with progress("run", 1.0) as show:
             result = run_file(config, out=out, progress=show)
         if store:
@@ -186,7 +150,7 @@ def _show_run(result: Run, *, as_json: bool) -> None:
 )
 def ingest(
     sources: Annotated[list[Path], typer.Argument(help="Recordings: captures, CSV, Parquet.", show_default=False)],
-    lake: _LakeDir,
+    lake: LakeDir,
     venue: Annotated[str, typer.Option("--venue", help="Venue of the recording, where the file does not say.")] = "",
     symbol: Annotated[str, typer.Option("--symbol", help="Symbol, where the file does not say.")] = "",
     tick: Annotated[str, typer.Option("--tick", help="Price step, when it is not known.")] = "",
@@ -195,7 +159,7 @@ def ingest(
     columns: Annotated[Path | None, typer.Option("--columns", help="TOML column map of a CSV or Parquet table.")] = None,
     max_bad: Annotated[int, typer.Option("--max-bad", help="Unreadable records to pass over before stopping.")] = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Drop stored sources that cover the same time.")] = False,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Read recordings into a lake of Parquet files; what is there already is not read again."""
     from counterpoise.adapters.lake import Lake
@@ -214,7 +178,7 @@ def ingest(
         max_bad=max_bad,
         replace=replace,
     )
-    with _kernels(), progress("ingest", float(len(sources))) as show:
+    with kernels(), progress("ingest", float(len(sources))) as show:
         done = read(sources, lake=Lake(lake), options=options, progress=show)
     if as_json:
         print_json([item.summary() for item in done])
@@ -237,8 +201,8 @@ def check(
     instrument: Annotated[str, typer.Option("--instrument", help="Only this venue:symbol of a lake.")] = "",
     stale: Annotated[str, typer.Option("--stale", help="Silence of a channel that is worth a note.")] = "10s",
     max_bad: Annotated[int, typer.Option("--max-bad", help="Unreadable records to pass over before stopping.")] = 0,
-    out: _OutFile = None,
-    as_json: _Json = False,
+    out: OutFile = None,
+    as_json: Json = False,
 ) -> None:
     """Say how far data can be trusted: gaps, crossed books, clocks, duplicates, silence. Exit code 3 when something is bad."""
     from counterpoise.adapters.lake import Lake
@@ -252,7 +216,7 @@ def check(
         require_ending(out)
     stale_ns = parse_duration(stale)
     said: list[str] = []
-    with _kernels(), progress("check", 1.0) as show:
+    with kernels(), progress("check", 1.0) as show:
         if is_lake(source):
             reports = list(check_lake(Lake(source), instrument_id=instrument or None, stale_ns=stale_ns, progress=show))
         else:
@@ -284,47 +248,4 @@ def _quality_json(reports: list[QualityReport]) -> list[dict[str, Any]]:
     ]
 
 
-@app.command(epilog="Example: counterpoise flow binance_usdm:BTCUSDT --lake lake --every 1s --out flow.parquet")
-def flow(
-    instrument: Annotated[str, typer.Argument(help="venue:symbol.", show_default=False)],
-    lake: _LakeDir,
-    every: Annotated[str, typer.Option("--every", help="Length of a bin, like 100ms, 1s or 5m.")] = "1s",
-    quotes: Annotated[str, typer.Option("--quotes", help="depth, ticker or trades; by default the best there is.")] = "",
-    stale: Annotated[str, typer.Option("--stale", help="Silence after which the book is STALE.")] = "10s",
-    start: _Start = "",
-    end: _End = "",
-    out: _OutFile = None,
-    as_json: _Json = False,
-) -> None:
-    """Measure order flow per bin: spread, depth imbalance, OFI, trade imbalance, CVD, microprice, quality."""
-    from counterpoise.adapters.lake import Lake
-    from counterpoise.app.flow import flow as measure_flow
-    from counterpoise.app.flow import require_source, summarise
-    from counterpoise.app.output import note, print_json, print_table, require_ending, write_frame
-    from counterpoise.core.progress import progress
-    from counterpoise.core.units import parse_duration, parse_time
-
-    if out is not None:
-        require_ending(out)
-    where = Lake(lake)
-    source = require_source(instrument, quotes, lake=where)
-    with _kernels(), progress("flow", 1.0) as show:
-        frame = measure_flow(
-            instrument,
-            lake=where,
-            every_ns=parse_duration(every),
-            quotes=source,
-            stale_ns=parse_duration(stale),
-            start_ns=parse_time(start) if start else None,
-            end_ns=parse_time(end) if end else None,
-            progress=show,
-        )
-    if out is not None:
-        write_frame(frame, out)
-    summary = summarise(frame)
-    if as_json:
-        print_json({"instrument": instrument, "every": every, "quotes": source, **summary})
-    else:
-        rows = [(_FLOW_WORDS[name], value) for name, value in summary.items()]
-        print_table(f"{instrument}, bins of {every}, prices from {source}", ("what", "value"), rows)
-    note(f"{frame.height:,} bins" + (f" written to {out}" if out is not None else "; keep them with --out FILE.parquet"))
+register(app)

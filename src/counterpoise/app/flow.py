@@ -1,88 +1,144 @@
-"""`counterpoise flow`: measures of one instrument of a lake, in bounded memory."""
+"""`counterpoise flow`: measures of instruments of a lake, in bounded memory, many at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
-import numpy as np
 import polars as pl
 
 from counterpoise.adapters.lake import Lake
+from counterpoise.app.flow_measure import Choice, choose
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.progress import Progress, silent
 from counterpoise.core.units import DAY_NS, SECOND_NS, format_time
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.measures import DEFAULT_BANDS_BPS, Measures, QuoteSource
+from counterpoise.flow.measures import DEFAULT_BANDS_BPS, DEFAULT_VALUES, QuoteSource
 from counterpoise.market.event import SNAPSHOT, Events
 from counterpoise.market.instrument import Instrument
 
-__all__ = ["explained", "flow", "mean", "quote_source", "require_source", "summarise"]
+__all__ = ["TABLES", "FlowOptions", "flow", "last_snapshot", "quote_source", "require_source"]
 
-_TABLES: Final[dict[QuoteSource, tuple[str, ...]]] = {
+TABLES: Final[dict[QuoteSource, tuple[str, ...]]] = {
     "depth": ("book", "trade"),
     "ticker": ("book", "quote", "trade"),
     "trades": ("trade",),
 }
 
 
+class FlowOptions(NamedTuple):
+    """What to measure, and how; plain values that can be sent to another process.
+
+    Attributes
+    ----------
+    bins : Bins
+    quotes : {"", "depth", "ticker", "trades"}
+        Where prices come from; empty for the best that the lake has of the instrument.
+    bands_bps, values, stale_ns, match_ns
+        As `counterpoise.flow.measures.Measures` takes them.
+    measures : tuple of str
+        Names of groups, columns or families; empty for all of the binned measures.
+    """
+
+    bins: Bins = Bins.every(SECOND_NS)
+    quotes: str = ""
+    bands_bps: tuple[float, ...] = DEFAULT_BANDS_BPS
+    values: tuple[int, ...] = DEFAULT_VALUES
+    stale_ns: int = 10 * SECOND_NS
+    match_ns: int = SECOND_NS // 4
+    measures: tuple[str, ...] = ()
+
+
 def flow(
     instrument_id: str,
     *,
     lake: Lake,
-    every_ns: int,
-    quotes: QuoteSource | None = None,
-    bands_bps: tuple[float, ...] = DEFAULT_BANDS_BPS,
-    stale_ns: int = 10 * SECOND_NS,
+    options: FlowOptions | None = None,
     start_ns: int | None = None,
     end_ns: int | None = None,
+    to_end: bool = False,
     progress: Progress = silent,
 ) -> pl.DataFrame:
-    """Measures of an instrument over a range of time; columns as `counterpoise.flow.measures.Measures` gives them.
+    """Measures of an instrument over a range of time, in one pass.
 
     Parameters
     ----------
-    quotes : {"depth", "ticker", "trades"}, optional
-        Where prices come from; by default the best that the lake has of the instrument, see `quote_source`.
+    options : FlowOptions
     start_ns, end_ns : int, optional
         Range of ts_local [ns UTC]. The first bin is the first whole one; its book is built from the last snapshot before it.
+    to_end : bool
+        Close bins of time up to `end_ns`, though the last event came before.
+
+    Notes
+    -----
+    At each midnight UTC ``cvd`` and ``obv`` begin anew, bins that no clock ends are ended, and trades are not matched across
+    it: a day measures the same alone and in a longer range.
+
+    Raises
+    ------
+    InputError
+        If the lake has no event of the instrument in the range.
+    UnknownName
+        If a measure, a source or the instrument does not exist.
     """
-    start_ns = None if start_ns is None else -(-start_ns // every_ns) * every_ns
-    source = quotes or quote_source(instrument_id, lake=lake)
-    held = lake.describe().filter((pl.col("instrument") == instrument_id) & pl.col("table").is_in(_TABLES[source]))
-    tables = tuple(t for t in _TABLES[source] if t in set(held["table"])) or _TABLES[source]
-    total = max(1, int(held["rows"].sum()))
+    options = options or FlowOptions()
+    choice = choose(options.measures)
+    source = require_source(instrument_id, options.quotes, lake=lake)
+    every_ns = options.bins.every_ns
+    if start_ns is not None and every_ns:
+        start_ns = -(-start_ns // every_ns) * every_ns
+    tables = _tables(instrument_id, choice, source, lake)
     instrument = lake.terms(instrument_id, start_ns=start_ns, end_ns=end_ns, tables=tables)
-    measures = Measures(instrument, bins=Bins.every(every_ns), quotes=source, bands_bps=bands_bps, stale_ns=stale_ns)
-    bins: list[pl.DataFrame] = []
-    rows = 0
+    total = max(1, _rows_held(instrument_id, tables, lake))
+    days = choice.days(instrument, options, source)
     if start_ns is not None and "book" in tables:
         for events in _book_before(start_ns, instrument, lake=lake, every_ns=every_ns):
-            measures.step(events)
-        measures.until(start_ns)
+            days.warm(events)
+        days.begin(start_ns)
+    frames, rows = [], 0
     for events in lake.stream(instrument_id, tables=tables, start_ns=start_ns, end_ns=end_ns):
-        bins.append(measures.step(events))
+        for of_day in _by_day(events):
+            frames.append(days.step(of_day))
         rows += events.rows
         progress(rows / total, f"{rows:,} rows")
-    frame = pl.concat([*bins, measures.finish()])
+    frames.append(days.finish() if end_ns is None or not to_end else days.finish_at(end_ns))
     if not rows:
         span = lake.span_ns(instrument_id, tables=tables)
         held_span = " to ".join(map(format_time, span)) if span else "nothing"
         raise InputError(f"{instrument_id} has no event in the range; the lake holds {held_span}")
-    return frame
+    return choice.columns(pl.concat(frames))
+
+
+def _tables(instrument_id: str, choice: Choice, source: QuoteSource, lake: Lake) -> tuple[str, ...]:
+    wanted = choice.tables or TABLES[source]
+    held = set(lake.describe().filter(pl.col("instrument") == instrument_id)["table"])
+    return tuple(table for table in wanted if table in held) or wanted
+
+
+def _rows_held(instrument_id: str, tables: tuple[str, ...], lake: Lake) -> int:
+    held = lake.describe().filter((pl.col("instrument") == instrument_id) & pl.col("table").is_in(tables))
+    return int(held["rows"].sum())
+
+
+def _by_day(events: Events) -> Iterator[Events]:
+    """The same events, cut at midnights UTC of ts_local."""
+    while events.rows:
+        n = events.until((int(events.ts_local[0]) // DAY_NS + 1) * DAY_NS)
+        yield events.cut(0, n)
+        events = events.cut(n, events.rows)
 
 
 def _book_before(start_ns: int, instrument: Instrument, *, lake: Lake, every_ns: int) -> Iterator[Events]:
     """Book rows before a time, from a snapshot that leaves the bin before it whole if there is one; in the same terms."""
-    begin = _last_snapshot(start_ns - every_ns, instrument, lake=lake)
+    begin = last_snapshot(start_ns - every_ns, instrument, lake=lake)
     if begin is None:
-        begin = _last_snapshot(start_ns, instrument, lake=lake)
+        begin = last_snapshot(start_ns, instrument, lake=lake)
     if begin is not None:
         yield from lake.stream(instrument.id, tables=("book",), start_ns=begin, end_ns=start_ns)
 
 
-def _last_snapshot(before_ns: int, instrument: Instrument, *, lake: Lake) -> int | None:
-    """ts_local of the last snapshot before a time, looked for day by day."""
+def last_snapshot(before_ns: int, instrument: Instrument, *, lake: Lake) -> int | None:
+    """ts_local of the last snapshot before a time, looked for day by day; None when there is none in the same terms."""
     held = lake.describe().filter((pl.col("instrument") == instrument.id) & (pl.col("table") == "book"))
     days = held["date"].cast(pl.Datetime("ns")).cast(pl.Int64).sort(descending=True)
     for day in days.filter(days < before_ns):
@@ -110,37 +166,7 @@ def require_source(instrument_id: str, quotes: str, *, lake: Lake) -> QuoteSourc
     """The source a person asked for, or the best there is."""
     if not quotes:
         return quote_source(instrument_id, lake=lake)
-    for source in _TABLES:
+    for source in TABLES:
         if source == quotes:
             return source
-    raise UnknownName("quote source", quotes, _TABLES)
-
-
-def summarise(flow: pl.DataFrame) -> dict[str, float | int | str | None]:
-    """What a person wants to know first: how many bins are sound, and what the flow of a bin explains of its price change.
-
-    Quantities and the spread are those of SYNCED bins; an R² is of the mid's change in the same bin, not a forecast.
-    """
-    sound = flow.filter(pl.col("quality") == "SYNCED")
-    return {
-        "bins": flow.height,
-        "bins_synced": sound.height,
-        "mean_spread": mean(sound, "spread"),
-        "traded": float((sound["buy_qty"] + sound["sell_qty"]).sum()),
-        "net_traded": float((sound["buy_qty"] - sound["sell_qty"]).sum()),
-        "ofi_r2": explained(flow, "ofi"),
-        "trade_imbalance_r2": explained(flow, "trade_imbalance"),
-    }
-
-
-def mean(frame: pl.DataFrame, column: str) -> float | None:
-    """Mean without nulls; None when there is nothing."""
-    value = frame[column].mean()
-    return value if isinstance(value, float) else None
-
-
-def explained(flow: pl.DataFrame, column: str) -> float | None:
-    """OLS R² of the mid's change on a measure of the same bin; contemporaneous, not a forecast."""
-    pairs = flow.select(column, "mid_change").drop_nulls()
-    x, y = pairs[column].to_numpy(), pairs["mid_change"].to_numpy()
-    return float(np.corrcoef(x, y)[0, 1] ** 2) if len(x) > 2 and x.std() > 0 and y.std() > 0 else None
+    raise UnknownName("quote source", quotes, TABLES)

@@ -21,7 +21,7 @@ from counterpoise.adapters.journal_file import JournalFile, read_journal
 from counterpoise.adapters.results import ResultStore, RunResult
 from counterpoise.app.config import RunConfig
 from counterpoise.app.data import WatchedFeed, open_feed
-from counterpoise.app.flow import explained
+from counterpoise.app.flows import explained
 from counterpoise.app.frames import DepthPicture, RunFrames, run_frames
 from counterpoise.balance.parent import Parent
 from counterpoise.balance.tca import Executions, Shortfall, shortfall

@@ -8,12 +8,12 @@ from typing import Final
 import polars as pl
 
 from counterpoise.core.errors import UnknownName
-from counterpoise.flow import measure_frame
+from counterpoise.flow import integrated, measure_frame
 from counterpoise.flow.column import Group
 
 __all__ = ["CATALOGUE", "catalogue_frame", "chosen_columns", "group"]
 
-CATALOGUE: Final[tuple[Group, ...]] = (*measure_frame.GROUPS,)
+CATALOGUE: Final[tuple[Group, ...]] = (*measure_frame.GROUPS, *integrated.GROUPS)
 _ALWAYS: Final = ("ts", "quality")
 
 

@@ -18,6 +18,7 @@ from counterpoise.flow.bins import Bins
 from counterpoise.flow.kernels import columns as k
 from counterpoise.flow.kernels.bins import BIN_END, BINS_SIZE, NOT_OPEN, WRITTEN
 from counterpoise.flow.kernels.measures import close_bins, close_open, measure_rows
+from counterpoise.flow.kernels.queues import forget
 from counterpoise.flow.measure_frame import measure_frame
 from counterpoise.flow.stream import Stream
 from counterpoise.market.event import Events
@@ -134,6 +135,18 @@ class Measures(Stream):
         """Close the bins of time that end at or before a time, though no event says so."""
         self._close_until(ts_ns, complete=True)
         return self.drain()
+
+    def anchor(self) -> None:
+        """Begin what is cumulated (``cvd``, ``obv``) anew, and match nothing across this moment: a session begins.
+
+        A bin that no clock ends is ended first, as far as it has come.
+        """
+        if not self.bins.every_ns:
+            self._close()
+            self._mid_before = float("nan")
+        forget(self._state[k.QUEUES : k.SUMS])
+        self._state[k.SUMS + k.CVD] = self._state[k.SUMS + k.OBV] = 0
+        self._state[k.PREVIOUS_CLOSE] = NO_KEY
 
     def _close_until(self, ts_ns: int, *, complete: bool) -> None:
         while self._state[BIN_END] <= ts_ns:

@@ -1,0 +1,199 @@
+"""What a person asked to be measured: the binned measures, all or some, or a table of its own such as sweeps."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+import polars as pl
+
+from counterpoise import flow as stage
+from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.core.units import DAY_NS
+from counterpoise.flow.catalogue import CATALOGUE, chosen_columns
+from counterpoise.flow.column import Group
+from counterpoise.flow.integrated import integrated_ofi
+from counterpoise.flow.measures import Measures, QuoteSource
+from counterpoise.flow.stream import Stream
+from counterpoise.market.event import Events
+from counterpoise.market.instrument import Instrument
+
+if TYPE_CHECKING:
+    from counterpoise.app.flow import FlowOptions
+
+__all__ = ["Choice", "Days", "choose", "stream_groups"]
+
+_TABLE_OF: Final = {"depth": "book", "quotes": "book", "trades": "trade", "liquidations": "liquidation"}
+_INTEGRATED: Final = "integrated_ofi"
+
+
+class Days(Protocol):
+    """Measures of one instrument, fed day by day."""
+
+    def warm(self, events: Events) -> None:
+        """Take what was before the range."""
+        ...
+
+    def begin(self, start_ns: int) -> None:
+        """The range begins."""
+        ...
+
+    def step(self, events: Events) -> pl.DataFrame:
+        """Take events of one day; returns rows that are complete."""
+        ...
+
+    def finish_at(self, end_ns: int) -> pl.DataFrame:
+        """What is still open, bins of time as far as they end by a time."""
+        ...
+
+    def finish(self) -> pl.DataFrame:
+        """What is still open."""
+        ...
+
+
+class Choice(NamedTuple):
+    """What is measured.
+
+    Attributes
+    ----------
+    made_by : str
+        ``Measures``, or the class of a table of its own.
+    names : tuple of str
+        Columns, families and groups asked for; empty for all.
+    tables : tuple of str
+        Of the lake, empty where the source of prices decides.
+    """
+
+    made_by: str
+    names: tuple[str, ...]
+    tables: tuple[str, ...] = ()
+
+    def days(self, instrument: Instrument, options: FlowOptions, source: QuoteSource) -> Days:
+        """A fresh measure of an instrument."""
+        if self.made_by != "Measures":
+            return _Table(_made(self.made_by, instrument, options))
+        return _Binned(
+            Measures(
+                instrument,
+                bins=options.bins,
+                quotes=source,
+                bands_bps=options.bands_bps,
+                values=options.values,
+                stale_ns=options.stale_ns,
+                match_ns=options.match_ns,
+            )
+        )
+
+    def columns(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """What was asked for of all that was measured."""
+        if self.made_by != "Measures":
+            return frame
+        if any(name in ("integrated", "ofi_integrated") for name in self.names):
+            frame = frame.with_columns(integrated_ofi(frame).drop("ts"))
+        return frame.select(chosen_columns(self.names, frame.columns))
+
+
+class _Binned:
+    def __init__(self, measures: Measures) -> None:
+        self._measures = measures
+        self._day: int | None = None
+
+    def warm(self, events: Events) -> None:
+        self._measures.step(events)
+
+    def begin(self, start_ns: int) -> None:
+        self._measures.until(start_ns)
+        self._measures.anchor()
+        self._measures.drain()
+
+    def step(self, events: Events) -> pl.DataFrame:
+        day = int(events.ts_local[0]) // DAY_NS
+        if self._day is not None and day != self._day:
+            frames = [self._measures.until(day * DAY_NS)]
+            self._measures.anchor()
+            frames.append(self._measures.step(events))
+        else:
+            frames = [self._measures.step(events)]
+        self._day = day
+        return pl.concat(frames)
+
+    def finish_at(self, end_ns: int) -> pl.DataFrame:
+        timed = self._measures.bins.every_ns
+        return self._measures.until(end_ns) if timed else self._measures.finish()
+
+    def finish(self) -> pl.DataFrame:
+        return self._measures.finish()
+
+
+class _Table:
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def warm(self, events: Events) -> None:
+        self._stream.step(events)
+
+    def begin(self, start_ns: int) -> None:
+        self._stream.drain()
+
+    def step(self, events: Events) -> pl.DataFrame:
+        return self._stream.step(events)
+
+    def finish_at(self, end_ns: int) -> pl.DataFrame:
+        return self._stream.finish()
+
+    def finish(self) -> pl.DataFrame:
+        return self._stream.finish()
+
+
+def stream_groups() -> list[Group]:
+    """Groups that `counterpoise flow` can make: binned measures, and tables that a `Stream` of one instrument gives."""
+    return [g for g in CATALOGUE if g.made_by in ("Measures", _INTEGRATED) or _stream_class(g.made_by) is not None]
+
+
+def choose(names: Sequence[str]) -> Choice:
+    """What names of groups, columns or families ask for.
+
+    Raises
+    ------
+    UnknownName
+        If a name is none of them.
+    InputError
+        If they are tables that cannot stand side by side.
+    """
+    makers: dict[str, Group] = {}
+    for name in names:
+        found = _group_of(name)
+        maker = "Measures" if found.made_by == _INTEGRATED else found.made_by
+        makers.setdefault(maker, found)
+    if len(makers) > 1:
+        raise InputError(
+            f"{' and '.join(names)} are tables of their own, made by {' and '.join(makers)}; ask for one at a time"
+        )
+    maker, found = next(iter(makers.items())) if makers else ("Measures", CATALOGUE[0])
+    tables = () if maker == "Measures" else tuple(dict.fromkeys(_TABLE_OF[n] for n in found.needs if n in _TABLE_OF))
+    return Choice(maker, tuple(names), tables)
+
+
+def _group_of(name: str) -> Group:
+    possible = stream_groups()
+    for found in possible:
+        if name == found.name:
+            return found
+    for found in possible:
+        if any(column.name == name or column.covers(name) for column in found.columns):
+            return found
+    raise UnknownName("measure", name, [g.name for g in possible] + [c.name for g in possible for c in g.columns])
+
+
+def _stream_class(name: str) -> type[Stream] | None:
+    found = getattr(stage, name, None)
+    return found if inspect.isclass(found) and issubclass(found, Stream) else None
+
+
+def _made(name: str, instrument: Instrument, options: FlowOptions) -> Stream:
+    made_by: Any = _stream_class(name)
+    takes = inspect.signature(made_by).parameters
+    given = {"bins": options.bins, "every_ns": options.bins.every_ns, "stale_ns": options.stale_ns}
+    stream: Stream = made_by(instrument, **{key: value for key, value in given.items() if key in takes})
+    return stream
