@@ -3,11 +3,11 @@
     python benchmarks/bench_absorption.py [--seeds 4] [--first-seed 9100] [--tries 20] [--rounds 7]
 
 Cost: CPU time on the USD-M recording (COUNTERPOISE_DATA or ../shared/data), best of the rounds. False alarms: the synthetic
-market, in which nobody intends to absorb, at the default threshold; 95 % interval by Byar's approximation. Recall: into the same
-market, time is cut open for ten seconds at random moments. The best queue is made long enough to hold; 5.2 s later, when no
-attack is left from before, one side trades there a quarter of a second apart, and a share of each fill is shown anew 50 ms later,
-while nothing else happens. The volume is a multiple of the mean plus three standard deviations of the last 60 windows of 5 s,
-worked out here from the trades alone. 95 % Wilson intervals. No number of the measure was chosen by looking at these seeds.
+market, in which nobody intends to absorb, at the default threshold; 95 % interval by Byar's approximation. Recall: into the
+same market, time is cut open for ten seconds at random moments. The best queue is made long enough to hold; 5.2 s later, when
+no attack is left from before, one side trades there a quarter of a second apart, and a share of each fill is shown anew 50 ms
+later, while nothing else happens. The volume is a multiple of the mean plus three standard deviations of the last 60 windows of
+5 s, worked out here from the trades alone. 95 % Wilson intervals. The measure was not tuned on these seeds.
 """
 
 from __future__ import annotations

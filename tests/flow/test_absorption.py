@@ -175,7 +175,7 @@ def test_the_threshold_is_of_whole_windows_before() -> None:
 
 
 def test_more_fills_than_are_told_apart_are_all_counted() -> None:
-    """300 messages with fills in a window, and 100 fills before one message."""
+    """300 messages with fills in a window, 100 fills before one message, and 100 times at the venue."""
     one_by_one = [
         m for i in range(300) for m in ((1 + i / 100, TRADE, [(1, 102, 1)]), (1.005 + i / 100, DELTA, [(-1, 102, 10)]))
     ]
@@ -183,7 +183,14 @@ def test_more_fills_than_are_told_apart_are_all_counted() -> None:
     assert (row["traded"], row["refilled"], row["fills"]) == (300.0, 300.0, 300)
     at_once = [START, (1, TRADE, [(1, 102, 1)] * 100), (1.1, DELTA, [(-1, 102, 10)])]
     row = whole(lambda: Absorption(COIN, threshold="qty:100"), events_of(at_once)).row(0, named=True)
-    assert (row["traded"], row["refilled"], row["fills"]) == (100.0, 100.0, 64)
+    assert (row["traded"], row["refilled"], row["fills"]) == (100.0, 100.0, 100)
+    apart = [START, *((1 + i / 1000, TRADE, [(1, 102, 1)]) for i in range(100)), (1.1, DELTA, [(-1, 102, 10)])]
+    events = events_of(apart)
+    assert find_absorption(events, COIN, threshold="qty:64").height == 1
+    early = np.minimum(events.ts_venue, T0 + 1090 * MS_NS + (events.kind == TRADE) * SECOND_NS)
+    # of fills 64 to 100, which wait as one, the message shows only some
+    assert find_absorption(events._replace(ts_venue=early), COIN, threshold="qty:64").height == 0
+    assert find_absorption(events._replace(ts_venue=early), COIN, threshold="qty:63").height == 1
 
 
 def test_nothing_comes_of_nothing() -> None:
@@ -244,3 +251,13 @@ def test_more_levels_than_the_ladder() -> None:
     far = [(-1, 1_000_000 + 50 * i, 7) for i in range(6000)]
     events = events_of([(0, SNAPSHOT, START[2] + far), *HIT[1:]])
     assert find_absorption(events, COIN, threshold="qty:16")["refilled"].to_list() == [13.0]
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", CAPTURES)
+def test_equals_twin_on_a_minute_of_binance(name: str, data_dir: Path) -> None:
+    events, _ = read_recording(name, data_dir)
+    minute = events.cut(0, events.until(int(events.ts_local[0]) + 60 * SECOND_NS))
+    given: dict[str, Any] = {"threshold": "sigmas:0.5", "ticks": 5, "max_move_ticks": 9, "within_ns": SECOND_NS}
+    assert assert_equals_naive(minute, CAPTURES[name].instrument, **given).height >= 1
+    assert assert_equals_naive(minute, CAPTURES[name].instrument, threshold="notional:20000", ticks=1).height >= 2

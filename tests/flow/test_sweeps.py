@@ -249,3 +249,13 @@ def test_more_rows_than_one_call_holds_and_more_levels_than_the_ladder() -> None
     far = [(-1, 1_000_000 + 50 * i, 7) for i in range(6000)]
     row = only((0, SNAPSHOT, BOOK + far), TAKEN, (1.1, DELTA, [(-1, 102, 0), (-1, 103, 0), (-1, 105, 8)]), recovery="levels")
     assert (row["depth_before"], row["depth_lowest"]) == (40.0 + 6 * 7, 82.0)  # 28 + 8 * 7 is no less
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(("name", "seconds"), [("usdm", 3), ("coinm", 6), ("spot", 8)])
+def test_equals_twin_on_seconds_of_binance(name: str, seconds: int, data_dir: Path) -> None:
+    """The twin keeps whole books, so not many."""
+    events, _ = read_recording(name, data_dir)
+    first = events.cut(0, events.until(int(events.ts_local[0]) + seconds * SECOND_NS))
+    given: dict[str, Any] = {"patience_ns": 300 * MS_NS, "levels": 1 if name == "coinm" else 2}
+    assert assert_equals_naive(first, CAPTURES[name].instrument, **given).height >= 1

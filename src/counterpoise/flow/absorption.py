@@ -130,8 +130,8 @@ class Absorption(Stream):
     ``refilled = traded − (shown before − shown now)``. An episode ends by ``break`` (the price went through), ``fade`` (it went
     the other way, or no fill came for `within_ns`), ``timeout``, ``void`` (GAP, crossed or silent book) or ``open`` (the data
     end). Mean and deviation are of whole windows before the current one, so the threshold is causal; a GAP takes the window it
-    falls in out of them. Trades of unknown side are counted beside. At most 256 messages with fills are told apart in a window
-    and 64 fills that wait for the book; more are counted with the last.
+    falls in out of them. Trades of unknown side are counted beside. At most 256 messages with fills are told apart in a window,
+    and 64 times at the venue of fills that wait for the book; more are counted with the last.
 
     Causal: a row depends on rows up to its ts_local only. O(1) a row.
 

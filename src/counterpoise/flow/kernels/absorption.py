@@ -55,7 +55,7 @@ MEAN: Final = 29  # two floats by their bits
 VARIANCE: Final = 30
 PENDING: Final = 31
 MOST_PENDING: Final = 64
-FILL: Final = 3  # ts_venue, ts_local, lots
+FILL: Final = 5  # ts_venue, first ts_local, lots, number of fills, last ts_local
 MESSAGES: Final = PENDING + MOST_PENDING * FILL
 MOST_MESSAGES: Final = 256
 MESSAGE: Final = 6  # ts_local, ts_local of its first fill, lots, refilled, shown before, fills
@@ -157,13 +157,16 @@ def _wait(block: Int1D, ts: int, ts_venue: int, key: int, lots: int) -> None:
     """A fill at the attacked prices, until the book has answered."""
     block[LAST_FILL] = ts
     block[NEAREST], block[FARTHEST] = max(block[NEAREST], key), min(block[FARTHEST], key)
-    if block[WAITING] == MOST_PENDING:  # counted with the one before, when the later of the two is
-        at = PENDING + (MOST_PENDING - 1) * FILL
-        block[at], block[at + 2] = max(block[at], ts_venue), block[at + 2] + lots
-        return
-    at = PENDING + block[WAITING] * FILL
-    block[at], block[at + 1], block[at + 2] = ts_venue, ts, lots
-    block[WAITING] += 1
+    at = PENDING + (block[WAITING] - 1) * FILL
+    if block[WAITING] and (block[at] == ts_venue or block[WAITING] == MOST_PENDING):  # when there is no room, as the later one
+        block[at] = max(block[at], ts_venue)
+    else:
+        at += FILL
+        block[WAITING] += 1
+        block[at], block[at + 1], block[at + 2], block[at + 3] = ts_venue, ts, 0, 0
+    block[at + 2] += lots
+    block[at + 3] += 1
+    block[at + 4] = ts
 
 
 @kernel
@@ -207,8 +210,8 @@ def _answered(block: Int1D, ts_venue: int, entry: Int1D) -> None:
             if entry[5] == 0:
                 entry[1] = fill[1]
             entry[2] += fill[2]
-            entry[5] += 1
-            block[TS_END] = fill[1]
+            entry[5] += fill[3]
+            block[TS_END] = fill[4]
         else:
             to = PENDING + kept * FILL
             block[to : to + FILL] = fill
