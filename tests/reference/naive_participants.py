@@ -86,8 +86,9 @@ class NaiveEvents:
         e = e_n(now, NOBODY, was, NOBODY) if side > 0 else e_n(NOBODY, now, NOBODY, was)
         row: Out = {"ts_local": ts, "ofi": float(e * self.lot) if quality == "SYNCED" else None, "quality": quality}
         if self.replaces:
-            price = now[0] if now[0] is not None else was[0] if was[0] is not None else 0
-            row |= {"event": "replace", "side": (e > 0) - (e < 0), "price": float(price * self.tick), "qty": None}
+            best = now[0] if now[0] is not None else was[0]
+            row |= {"event": "replace", "side": (e > 0) - (e < 0), "qty": None}
+            row |= {"price": None if best is None else float(best * self.tick)}
             self.rows.append(row | dict.fromkeys(SIX))
             return
         changed = [c for several in self.changes[side].values() for c in several]

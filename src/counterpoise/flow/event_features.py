@@ -116,11 +116,12 @@ class EventFeatures(Stream):
     def _frame(self, rows: Int2D) -> pl.DataFrame:
         price, qty = self.instrument.price_grid, self.instrument.flow_grid
         synced, known = rows[:, k.QUALITY] == BookState.SYNCED, rows[:, k.KNOWN] == 1
+        priced = rows[:, k.PRICE] != NO_KEY
         columns: dict[str, AnyArray] = {
             "ts_local": rows[:, k.TS],
             "event": _EVENTS[rows[:, k.EVENT]],
             "side": rows[:, k.SIDE].astype(np.int8),
-            "price": price.values(rows[:, k.PRICE]),
+            "price": np.where(priced, price.values(np.where(priced, rows[:, k.PRICE], 0)), np.nan),
             "qty": np.where(rows[:, k.EVENT] == k.REPLACE, np.nan, qty.values(rows[:, k.LOTS])),
             "ofi": np.where(synced, qty.values(rows[:, k.OFI]), np.nan),
         }

@@ -71,7 +71,7 @@ STATE_SIZE: Final = _TABLE + 6 * SLOTS
 TS: Final = 0
 EVENT: Final = 1
 SIDE: Final = 2  # which way it pushes
-PRICE: Final = 3  # ticks
+PRICE: Final = 3  # ticks, NO_KEY when the side was and is empty
 LOTS: Final = 4  # added + removed, or traded
 OFI: Final = 5  # lots
 KNOWN: Final = 6  # 1 when the six below are numbers
@@ -156,7 +156,7 @@ def _side_row(book: Int1D, state: Int1D, ts: int, index: int, quality: int, row:
     if state[REPLACES]:
         row[EVENT] = REPLACE
         row[SIDE] = np.sign(row[OFI])
-        row[PRICE] = own * key if key != NO_KEY else own * before if before != NO_KEY else 0
+        row[PRICE] = own * key if key != NO_KEY else own * before if before != NO_KEY else NO_KEY
         return True
     net = state[ADDED + index] - state[REMOVED + index]
     row[EVENT] = ADD if net > 0 else REMOVE if net < 0 else MOVE
