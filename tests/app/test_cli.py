@@ -184,4 +184,4 @@ def test_published_explanatory_power(data_dir: Path, tmp_path: Path) -> None:
     assert cli("ingest", source, "--venue", "binance_coinm", "--lake", tmp_path / "lake").returncode == 0
     for quotes, expected in (("depth", 0.41), ("ticker", 0.49)):
         shown = cli("flow", "binance_coinm:BTCUSD_PERP", "--lake", tmp_path / "lake", "--quotes", quotes, "--json")
-        assert json.loads(shown.stdout)["ofi_r2"] == pytest.approx(expected, abs=0.02)
+        assert json.loads(shown.stdout)[0]["ofi_r2"] == pytest.approx(expected, abs=0.02)

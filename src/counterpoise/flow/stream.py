@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D
-from counterpoise.core.errors import DataError, InputError
+from counterpoise.core.errors import DataError, InputError, NumericalError
 from counterpoise.core.units import format_time
 from counterpoise.flow.kernels.bins import WRITTEN
 from counterpoise.market.book import grow_ladder, new_ladder, require_sound
@@ -48,8 +48,9 @@ class Stream:
         rows(book, state, settings, ts_local, ts_venue, seq, id, kind, side, flags, price_ticks, qty_lots, start, out) → next
 
     that takes rows from `start`, writes what they completed to `out`, says in ``state[WRITTEN]`` how many rows of it, and
-    returns the first row it has not taken: all are taken, or `out` is full, or something must grow; and `_frame`, which turns
-    rows of `out` into a frame with units. It may also give `_close`, for what is still open at the end, and `_grow`.
+    returns the first row it has not taken: all are taken, or all rows of `out` are written, or something must grow; and
+    `_frame`, which turns rows of `out` into a frame with units. It may also give `_close`, for what is still open at the end,
+    and `_grow`, which is called when the kernel stopped though `out` has room.
 
     Parameters
     ----------
@@ -141,7 +142,11 @@ class Stream:
         self._horizon = _AFTER_ALL
 
     def _grow(self) -> None:
-        """Called when the kernel stopped for want of room."""
+        """Called when the kernel stopped though `out` has room: the book's hash table is full."""
+        if len(self._book) == len(NO_BOOK):
+            raise NumericalError(
+                f"{type(self).__name__} cannot go on: its kernel stopped with room to write and no book to grow"
+            )
         self._book = grow_ladder(self._book)
 
     def _keep(self) -> int:

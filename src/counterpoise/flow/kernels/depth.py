@@ -10,14 +10,14 @@ from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.jit import count_leading_zeros, inner_kernel, kernel
 from counterpoise.market.kernels.ladder import (
     BEST,
+    COUNT,
     HEAD,
     LO,
     NO_KEY,
     WINDOW,
     depth_between,
+    fill_top,
     live_word,
-    next_below,
-    quantity_at,
     window_lots,
 )
 
@@ -31,6 +31,7 @@ _COST_NEXT: Final = 3  # which value is not reached yet
 WALK_SIZE: Final = 4
 
 _BPS: Final = 1e4
+_PIECE: Final = 64
 
 
 @kernel
@@ -103,7 +104,11 @@ def walk(book: Int1D, side: int, mid: float, reach: float, values: Float1D, inve
             lots = float(book[base + ((first + bit) & (WINDOW - 1))])
             going = _level(first + bit, lots, centre, reach, values, inverse, out)
         key = first - 1
-    key = next_below(book, side, key + 1) if going else NO_KEY
-    while going and key != NO_KEY:
-        going = _level(key, float(quantity_at(book, side, key)), centre, reach, values, inverse, out)
-        key = next_below(book, side, key)
+    below = book[side * HEAD + LO]  # what lies under the window is not in order: take the best of it piece by piece
+    keys, lots_far = np.empty(_PIECE, np.int64), np.empty(_PIECE, np.int64)
+    while going:
+        found = fill_top(book, side, book[side * HEAD + COUNT], below, keys, lots_far)
+        for i in range(found):
+            going = going and _level(keys[i], float(lots_far[i]), centre, reach, values, inverse, out)
+        going = going and found == _PIECE
+        below = keys[_PIECE - 1]

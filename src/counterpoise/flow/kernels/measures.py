@@ -301,7 +301,9 @@ def _close_bin(book: Int1D, state: Int1D, settings: Float1D, end: int, complete:
     if sums[CLOSE] != NO_KEY:
         before = state[PREVIOUS_CLOSE]
         if before != NO_KEY:
-            sums[OBV] += (sums[BUY] + sums[SELL] + sums[UNKNOWN]) * ((sums[CLOSE] > before) - (sums[CLOSE] < before))
+            sums[OBV] += (sums[BUY] + sums[SELL] + sums[UNKNOWN]) * (
+                np.int64(sums[CLOSE] > before) - np.int64(sums[CLOSE] < before)
+            )
         state[PREVIOUS_CLOSE] = sums[CLOSE]
     row[:PARTS] = sums[:PARTS]
     row[PARTS:STANDING] = state[QUEUES : QUEUES + 3]

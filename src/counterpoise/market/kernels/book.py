@@ -8,7 +8,7 @@ import numpy as np
 
 from counterpoise.core.arrays import Int1D, Int8_1D, UInt8_1D
 from counterpoise.core.jit import borrow, inner_kernel, kernel
-from counterpoise.market.kernels.codes import CROSSED, FIRST, GAP, GAPPED, LAST, QUOTE, SNAPSHOT, SYNCED, TRADE
+from counterpoise.market.kernels.codes import CROSSED, FIRST, GAP, GAPPED, LAST, QUOTE, SNAPSHOT, SYNCED
 from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, clear, room, set_level
 
 __all__ = [
@@ -102,8 +102,8 @@ def all_sound(ts_local: Int1D, kind: UInt8_1D, side: Int8_1D, price_ticks: Int1D
     for i in range(len(kind)):
         what, sign = kind[i], side[i]
         sided = (what <= SNAPSHOT) | (what == QUOTE)
-        bad |= (sign > 1) & (what <= TRADE) & (what != GAP)
-        bad |= (sign < -1) & (what <= TRADE) & (what != GAP)
+        bad |= (sign > 1) & (what != GAP)
+        bad |= (sign < -1) & (what != GAP)
         bad |= (sign == 0) & sided
     for i in range(len(kind)):
         within = (price_ticks[i] < _REACH) & (price_ticks[i] > -_REACH) & (qty_lots[i] >= 0)
@@ -119,7 +119,7 @@ def unsound_row(kind: UInt8_1D, side: Int8_1D, price_ticks: Int1D, qty_lots: Int
         if what <= SNAPSHOT or what == QUOTE:
             sound = (sign == 1) | (sign == -1)
         else:
-            sound = (what != TRADE) | ((sign >= -1) & (sign <= 1))
+            sound = (what == GAP) | ((sign >= -1) & (sign <= 1))
         within = (price_ticks[i] < _REACH) & (price_ticks[i] > -_REACH) & (qty_lots[i] >= 0)
         if not (sound and (within or what == GAP)):
             return i
