@@ -22,9 +22,9 @@ import polars as pl
 
 from bench_flow import PERP, recording
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.absorption import Absorption, find_absorption
+from counterpoise.flow.book.absorption import Absorption, find_absorption
+from counterpoise.flow.book.sweeps import Sweeps
 from counterpoise.flow.stream import Stream
-from counterpoise.flow.sweeps import Sweeps
 from counterpoise.market.book import Book
 from counterpoise.market.event import DELTA, FIRST, LAST, TRADE, Events
 from counterpoise.market.instrument import Instrument

@@ -29,10 +29,10 @@ import pandas as pd
 
 from counterpoise.adapters.binance_capture import read_binance_capture
 from counterpoise.core.units import DAY_NS, HOUR_NS, MINUTE_NS
+from counterpoise.flow.auction.footprint import Footprint, FootprintBars, footprint
+from counterpoise.flow.auction.market_profile import market_profile
+from counterpoise.flow.auction.profile import DevelopingProfile, SessionProfile
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.footprint import Footprint, FootprintBars, footprint
-from counterpoise.flow.market_profile import market_profile
-from counterpoise.flow.profile import DevelopingProfile, SessionProfile
 from counterpoise.market.event import FIRST, LAST, TRADE, Events, merge_events
 from counterpoise.market.symbol import parse_instrument
 

@@ -25,11 +25,11 @@ import polars as pl
 
 from bench_flow import PERP, recording
 from counterpoise.core.units import HOUR_NS, MS_NS, SECOND_NS
-from counterpoise.flow.icebergs import icebergs
-from counterpoise.flow.ignition import ignition
-from counterpoise.flow.spoofing import spoofing
-from counterpoise.flow.stuffing import stuffing
-from counterpoise.flow.wash import wash
+from counterpoise.flow.manipulation.icebergs import icebergs
+from counterpoise.flow.manipulation.ignition import ignition
+from counterpoise.flow.manipulation.spoofing import spoofing
+from counterpoise.flow.manipulation.stuffing import stuffing
+from counterpoise.flow.manipulation.wash import wash
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.sim.market import default_config, generate

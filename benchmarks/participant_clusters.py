@@ -22,8 +22,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from counterpoise.adapters.binance_capture import read_binance_capture
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow.event_features import FEATURES, event_features
-from counterpoise.flow.participants import Participants
+from counterpoise.flow.participants.event_features import FEATURES, event_features
+from counterpoise.flow.participants.participants import Participants
 from counterpoise.market.event import Events, merge_events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument

@@ -26,10 +26,10 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from counterpoise.flow.communities import components
-from counterpoise.flow.sybil import EVIDENCE, sybil_score
-from counterpoise.flow.wallet_links import WalletRules
-from counterpoise.flow.wallets import WalletClusters, wallets
+from counterpoise.flow.wallet.communities import components
+from counterpoise.flow.wallet.sybil import EVIDENCE, sybil_score
+from counterpoise.flow.wallet.wallet_links import WalletRules
+from counterpoise.flow.wallet.wallets import WalletClusters, wallets
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = Path("07_sybil_hop")

@@ -11,7 +11,8 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.adapters.lake import Lake
 from counterpoise.adapters.reader import Batch
-from counterpoise.app.flow import FlowOptions, flow
+from counterpoise.app.flow import flow
+from counterpoise.app.flow_profile import FlowOptions
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import DAY_NS, HOUR_NS, MINUTE_NS
 from counterpoise.flow.bins import Bins

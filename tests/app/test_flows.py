@@ -13,8 +13,8 @@ from polars.testing import assert_frame_equal
 from counterpoise.adapters.compute import ENGINES, Done, Engine, Failed, fan_out
 from counterpoise.adapters.lake import Lake
 from counterpoise.adapters.reader import Batch
-from counterpoise.app.flow import FlowOptions, flow
-from counterpoise.app.flow_profile import PROFILES, flow_options
+from counterpoise.app.flow import flow
+from counterpoise.app.flow_profile import PROFILES, FlowOptions, flow_options
 from counterpoise.app.flows import find_instruments, flow_parts, flows
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import MINUTE_NS, parse_duration

@@ -12,10 +12,10 @@ from counterpoise.app.chart import decimals, short
 from counterpoise.app.footprint import footprint_html, footprint_text
 from counterpoise.app.profile import profile_html, profile_text
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.auction.diagonal import stacked_imbalances
+from counterpoise.flow.auction.footprint import footprint, footprint_bars
+from counterpoise.flow.auction.profile import composite, profile
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.diagonal import stacked_imbalances
-from counterpoise.flow.footprint import footprint, footprint_bars
-from counterpoise.flow.profile import composite, profile
 from counterpoise.market.event import TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference.message_script import events_of

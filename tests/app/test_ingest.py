@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from counterpoise.adapters.lake import Lake
-from counterpoise.app.flow import FlowOptions, flow
+from counterpoise.app.flow import flow
+from counterpoise.app.flow_profile import FlowOptions
 from counterpoise.app.ingest import IngestOptions, ingest
 from counterpoise.core.errors import InputError
 from counterpoise.flow.bins import Bins

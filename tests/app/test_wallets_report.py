@@ -10,8 +10,8 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.app.wallets import print_wallets, read_edges, wallets_report
 from counterpoise.core.errors import InputError, SchemaError
-from counterpoise.flow.wallet_links import WalletRules
-from counterpoise.flow.wallets import wallets
+from counterpoise.flow.wallet.wallet_links import WalletRules
+from counterpoise.flow.wallet.wallets import wallets
 
 EDGES = pl.DataFrame(
     {

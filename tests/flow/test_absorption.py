@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.absorption import GROUPS, Absorption, find_absorption
+from counterpoise.flow.book.absorption import GROUPS, Absorption, find_absorption
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument

@@ -15,8 +15,8 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.core.units import DAY_NS, HOUR_NS, SECOND_NS
-from counterpoise.flow.basis import GROUPS, basis
-from counterpoise.flow.funding import funding
+from counterpoise.flow.derivatives.basis import GROUPS, basis
+from counterpoise.flow.derivatives.funding import funding
 from counterpoise.market.symbol import parse_instrument
 from reference.naive_funding import naive_basis
 

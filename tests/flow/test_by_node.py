@@ -15,9 +15,9 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow.additive import add_up
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.by_node import GROUPS, OnMissing, by_node, exact_sum
+from counterpoise.flow.cross.additive import add_up
+from counterpoise.flow.cross.by_node import GROUPS, OnMissing, by_node, exact_sum
 from counterpoise.flow.measures import measure
 from counterpoise.market.symbol import parse_instrument
 from counterpoise.market.tree import Node, Tree, level_of

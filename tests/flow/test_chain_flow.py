@@ -14,8 +14,8 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import DAY_NS, HOUR_NS, parse_time
-from counterpoise.flow.chain_flow import GROUPS, chain_changes, chain_flow
-from counterpoise.flow.option_weights import with_weights
+from counterpoise.flow.derivatives.chain_flow import GROUPS, chain_changes, chain_flow
+from counterpoise.flow.derivatives.option_weights import with_weights
 from counterpoise.market.chain import CHAIN_COLUMNS, option_terms
 from reference.deribit_chains import deribit_chains
 from reference.naive_chain_flow import naive_chain_changes

@@ -16,11 +16,11 @@ from polars.testing import assert_frame_equal
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.by_node import OnMissing, by_node
 from counterpoise.flow.column import Column
-from counterpoise.flow.consolidated import GROUPS, TOTAL, Consolidated, consolidate
+from counterpoise.flow.cross.by_node import OnMissing, by_node
+from counterpoise.flow.cross.consolidated import GROUPS, TOTAL, Consolidated, consolidate
+from counterpoise.flow.cross.merged_book import merged_book
 from counterpoise.flow.measures import measure
-from counterpoise.flow.merged_book import merged_book
 from counterpoise.market.book import Book
 from counterpoise.market.event import SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from counterpoise.core.errors import InputError, NumericalError
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.cross_impact_fit import GROUPS, CrossImpactFit, fit_cross_impact
-from counterpoise.flow.impact import TransientImpact
+from counterpoise.flow.impact.cross_impact_fit import GROUPS, CrossImpactFit, fit_cross_impact
+from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.flow.measures import measure
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.measure_laws import column_of

@@ -15,11 +15,11 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import DataError, InputError, NumericalError
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow.best_quotes import BestQuotes
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.by_node import OnMissing
-from counterpoise.flow.disparity import GROUPS, Apart, Disparity, disparity
-from counterpoise.flow.half_life import episode_life, reversion
+from counterpoise.flow.cross.best_quotes import BestQuotes
+from counterpoise.flow.cross.by_node import OnMissing
+from counterpoise.flow.cross.disparity import GROUPS, Apart, Disparity, disparity
+from counterpoise.flow.cross.half_life import episode_life, reversion
 from counterpoise.market.event import GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference.binance_recordings import CAPTURES, read_recording

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS
-from counterpoise.flow.divergence import GROUPS, Divergences, Swings, chance_of_divergence, divergences, swings
+from counterpoise.flow.tape.divergence import GROUPS, Divergences, Swings, chance_of_divergence, divergences, swings
 from counterpoise.market.event import FIRST, GAP, LAST, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference import trade_laws as laws

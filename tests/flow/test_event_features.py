@@ -15,8 +15,8 @@ from polars.testing import assert_frame_equal
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.event_features import FEATURES, GROUPS, EventFeatures, event_features
 from counterpoise.flow.measures import measure
+from counterpoise.flow.participants.event_features import FEATURES, GROUPS, EventFeatures, event_features
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument

@@ -17,9 +17,9 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.auction.definition import IMBALANCES, ImbalanceDefinition, imbalance_definition
+from counterpoise.flow.auction.footprint import GROUPS, Footprint, FootprintBars, footprint, footprint_bars
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.definition import IMBALANCES, ImbalanceDefinition, imbalance_definition
-from counterpoise.flow.footprint import GROUPS, Footprint, FootprintBars, footprint, footprint_bars
 from counterpoise.flow.measures import measure
 from counterpoise.market.event import DELTA, GAP, TRADE, Events
 from counterpoise.market.symbol import parse_instrument

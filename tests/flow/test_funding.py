@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import HOUR_NS, MINUTE_NS
-from counterpoise.flow.funding import GROUPS, INTERVALS_NS, YEAR_NS, funding, funding_settlements
+from counterpoise.flow.derivatives.funding import GROUPS, INTERVALS_NS, YEAR_NS, funding, funding_settlements
 from reference.naive_funding import naive_funding
 
 T0 = 1_700_006_400 * 10**9  # midnight UTC

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.icebergs import GROUPS, Icebergs, icebergs
+from counterpoise.flow.manipulation.icebergs import GROUPS, Icebergs, icebergs
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference import episode_laws as laws
+from reference import law_cases
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.message_script import events_of
 from reference.naive_icebergs import naive_icebergs
@@ -24,7 +25,7 @@ from reference.tight_stream import TightStream
 
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
-LOOSE = {"refill_ns": 60 * MS_NS, "similar": 0.1, "prior": 0.01, "min_score": 0.0, "min_refills": 1, "stale_ns": SECOND_NS}
+LOOSE = law_cases.LOOSE["icebergs"]
 CENTRE = 600_000
 
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.ignition import GROUPS, Ignition, ignition
+from counterpoise.flow.manipulation.ignition import GROUPS, Ignition, ignition
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference import episode_laws as laws
+from reference import law_cases
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.message_script import T0, events_of
 from reference.naive_ignition import naive_ignition
@@ -23,21 +24,7 @@ from reference.tight_stream import TightStream
 
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
-LOOSE = {
-    "window_ns": 50 * MS_NS,
-    "volume_sigmas": 0.2,
-    "one_sided": 0.2,
-    "calm_windows": 2,
-    "calm_sigmas": 3.0,
-    "move_windows": 4,
-    "move_sigmas": 0.4,
-    "back_windows": 10,
-    "back_share": 0.5,
-    "memory": 20,
-    "min_windows": 5,
-    "min_score": 0.0,
-    "stale_ns": SECOND_NS,
-}
+LOOSE = law_cases.LOOSE["ignition"]
 
 
 def compare(events: Events, **given: float) -> int:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.illiquidity import GROUPS, Illiquidity, illiquidity
+from counterpoise.flow.impact.illiquidity import GROUPS, Illiquidity, illiquidity
 from counterpoise.market.event import FIRST, GAP, LAST, TRADE, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument

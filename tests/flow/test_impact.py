@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow.impact import NO_IMPACT, TransientImpact
+from counterpoise.flow.impact.impact import NO_IMPACT, TransientImpact
 
 HALF_LIVES = st.lists(st.sampled_from(["50ms", "1s", "7s", "2m", "3h"]), min_size=1, max_size=4).map(tuple)
 MODELS = st.builds(

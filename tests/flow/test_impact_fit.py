@@ -11,8 +11,8 @@ import pytest
 from counterpoise.core.errors import InputError, NumericalError
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.fit import Z95, block_starts, draw_blocks, least_squares
-from counterpoise.flow.impact_fit import GROUPS, fit_depth_relation, fit_ofi_impact
+from counterpoise.flow.impact.fit import Z95, block_starts, draw_blocks, least_squares
+from counterpoise.flow.impact.impact_fit import GROUPS, fit_depth_relation, fit_ofi_impact
 from counterpoise.flow.measures import measure
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.measure_laws import column_of

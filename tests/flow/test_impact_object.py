@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from counterpoise.core.config import config_hash, parse_config
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow.impact import Impact, ImpactCost, TemporaryImpact, TransientImpact, nearest_psd
+from counterpoise.flow.impact.impact import Impact, ImpactCost, TemporaryImpact, TransientImpact, nearest_psd
 
 PROPAGATOR = TransientImpact(bps_per_million=2.0, permanent=0.25, half_lives=("1s", "30s"))
 PAIR = Impact(propagator=PROPAGATOR, instruments=("a", "b"), cross=((1.0, 0.5), (0.5, 2.0)))

@@ -11,8 +11,8 @@ import pytest
 from counterpoise.core.errors import DataError, InputError, NumericalError
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.fit import Z95
-from counterpoise.flow.information import GROUPS, InformationShares, information_shares
+from counterpoise.flow.cross.information import GROUPS, InformationShares, information_shares
+from counterpoise.flow.impact.fit import Z95
 from counterpoise.flow.measures import measure
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.measure_laws import column_of

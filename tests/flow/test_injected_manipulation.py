@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow.icebergs import icebergs
-from counterpoise.flow.ignition import ignition
-from counterpoise.flow.spoofing import spoofing
-from counterpoise.flow.stuffing import stuffing
-from counterpoise.flow.wash import wash
+from counterpoise.flow.manipulation.icebergs import icebergs
+from counterpoise.flow.manipulation.ignition import ignition
+from counterpoise.flow.manipulation.spoofing import spoofing
+from counterpoise.flow.manipulation.stuffing import stuffing
+from counterpoise.flow.manipulation.wash import wash
 from counterpoise.market.book import Book
 from counterpoise.market.event import FIRST, LAST
 from counterpoise.market.instrument import Instrument

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from counterpoise.core.errors import DataError, InputError
-from counterpoise.flow.latest import NEVER, bin_ends, latest, numbers_of, times_of
+from counterpoise.flow.derivatives.latest import NEVER, bin_ends, latest, numbers_of, times_of
 
 
 def test_what_is_said_at_the_moment_itself_is_not_known_yet() -> None:

@@ -15,8 +15,8 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import InputError, NumericalError
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.best_quotes import best_quotes, prices_on_grid
-from counterpoise.flow.lead_lag import GROUPS, LeadLag, default_lags, lead_lag, price_changes
+from counterpoise.flow.cross.best_quotes import best_quotes, prices_on_grid
+from counterpoise.flow.cross.lead_lag import GROUPS, LeadLag, default_lags, lead_lag, price_changes
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.naive_lead_lag import Seen, changes_of, correlation
 

@@ -19,8 +19,8 @@ from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS, parse_time
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.column import Group
-from counterpoise.flow.coverage import RULES, CoverageRule, coverage_at
-from counterpoise.flow.liquidations import (
+from counterpoise.flow.derivatives.coverage import RULES, CoverageRule, coverage_at
+from counterpoise.flow.derivatives.liquidations import (
     GROUPS,
     LiquidationEpisodes,
     Liquidations,

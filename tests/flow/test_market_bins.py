@@ -17,9 +17,9 @@ from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow import best_quotes as best_module
 from counterpoise.flow import market_bins as bins_module
-from counterpoise.flow.best_quotes import BestQuotes, best_quotes, prices_on_grid
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.market_bins import MarketBins, market_bins
+from counterpoise.flow.cross.best_quotes import BestQuotes, best_quotes, prices_on_grid
+from counterpoise.flow.cross.market_bins import MarketBins, market_bins
 from counterpoise.flow.measures import measure
 from counterpoise.market.event import DELTA, GAP, QUOTE, SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow.metaorders import GROUPS, Metaorders, metaorders
-from counterpoise.flow.square_root_fit import fit_square_root
+from counterpoise.flow.impact.metaorders import GROUPS, Metaorders, metaorders
+from counterpoise.flow.impact.square_root_fit import fit_square_root
 from counterpoise.market.event import FIRST, GAP, LAST, TRADE, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.auction.definition import imbalance_definition
+from counterpoise.flow.auction.diagonal import diagonal_imbalances, stacked_imbalances
+from counterpoise.flow.auction.footprint import footprint
+from counterpoise.flow.auction.naked import GROUPS, NakedLevels, naked_levels, standing
+from counterpoise.flow.auction.sessions import Sessions
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.definition import imbalance_definition
-from counterpoise.flow.diagonal import diagonal_imbalances, stacked_imbalances
-from counterpoise.flow.footprint import footprint
-from counterpoise.flow.naked import GROUPS, NakedLevels, naked_levels, standing
-from counterpoise.flow.sessions import Sessions
 from counterpoise.market.event import GAP, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference.binance_recordings import CAPTURES, read_recording

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow.open_interest import GROUPS, QUADRANTS, open_interest
+from counterpoise.flow.derivatives.open_interest import GROUPS, QUADRANTS, open_interest
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument
 from reference.naive_funding import naive_open_interest

@@ -15,10 +15,10 @@ from polars.testing import assert_frame_equal
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import MINUTE_NS, SECOND_NS, parse_time
 from counterpoise.flow.bins import Bins
+from counterpoise.flow.derivatives.option_trades import option_trades, weighted_option_trades
+from counterpoise.flow.derivatives.option_weights import DEALERS, Dealers, with_weights
+from counterpoise.flow.derivatives.options_flow import GROUPS, option_and_perp_flow, option_flow, option_flow_by_strike
 from counterpoise.flow.measures import measure
-from counterpoise.flow.option_trades import option_trades, weighted_option_trades
-from counterpoise.flow.option_weights import DEALERS, Dealers, with_weights
-from counterpoise.flow.options_flow import GROUPS, option_and_perp_flow, option_flow, option_flow_by_strike
 from counterpoise.market.chain import option_terms
 from counterpoise.market.event import FIRST, LAST, LIQUIDATION, TRADE, Events
 from counterpoise.market.symbol import parse_instrument

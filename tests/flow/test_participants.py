@@ -17,9 +17,9 @@ from counterpoise.core.errors import InputError, SchemaError
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow import centroids
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.event_features import FEATURES, event_features
 from counterpoise.flow.measures import measure
-from counterpoise.flow.participants import GROUPS, Participants
+from counterpoise.flow.participants.event_features import FEATURES, event_features
+from counterpoise.flow.participants.participants import GROUPS, Participants
 from counterpoise.market.event import DELTA, SNAPSHOT, TRADE, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument

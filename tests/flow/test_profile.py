@@ -17,12 +17,10 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
-from counterpoise.flow.bins import Bins
-from counterpoise.flow.definition import VALUE_AREAS, NodeDefinition, value_area_definition
-from counterpoise.flow.footprint import footprint, footprint_bars
-from counterpoise.flow.market_profile import auction, market_profile
-from counterpoise.flow.measures import measure
-from counterpoise.flow.profile import (
+from counterpoise.flow.auction.definition import VALUE_AREAS, NodeDefinition, value_area_definition
+from counterpoise.flow.auction.footprint import footprint, footprint_bars
+from counterpoise.flow.auction.market_profile import auction, market_profile
+from counterpoise.flow.auction.profile import (
     GROUPS,
     DevelopingProfile,
     Profile,
@@ -32,8 +30,10 @@ from counterpoise.flow.profile import (
     profile,
     session_profile,
 )
-from counterpoise.flow.sessions import SESSIONS, Sessions
-from counterpoise.flow.value_area import nodes, value_area
+from counterpoise.flow.auction.sessions import SESSIONS, Sessions
+from counterpoise.flow.auction.value_area import nodes, value_area
+from counterpoise.flow.bins import Bins
+from counterpoise.flow.measures import measure
 from counterpoise.market.event import TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference.binance_recordings import CAPTURES, read_recording

@@ -11,10 +11,10 @@ import pytest
 from counterpoise.core.errors import InputError, NumericalError
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.fit import Z95
-from counterpoise.flow.impact import TransientImpact
+from counterpoise.flow.impact.fit import Z95
+from counterpoise.flow.impact.impact import TransientImpact
+from counterpoise.flow.impact.propagator_fit import GROUPS, PropagatorFit, fit_propagator
 from counterpoise.flow.measures import measure
-from counterpoise.flow.propagator_fit import GROUPS, PropagatorFit, fit_propagator
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.measure_laws import column_of
 from reference.naive_propagator import naive_propagator, simulated_flow, simulated_returns

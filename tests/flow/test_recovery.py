@@ -11,8 +11,8 @@ import pytest
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow.recovery import median_time, resilience
-from counterpoise.flow.sweeps import find_sweeps
+from counterpoise.flow.book.recovery import median_time, resilience
+from counterpoise.flow.book.sweeps import find_sweeps
 from counterpoise.market.event import DELTA, SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference.message_script import events_of

@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import DAY_NS, HOUR_NS, MINUTE_NS, parse_time
-from counterpoise.flow.seasonality import GROUPS, TimeOfDay, relative_volume
+from counterpoise.flow.tape.seasonality import GROUPS, TimeOfDay, relative_volume
 from reference import trade_laws as laws
 from reference.naive_seasonality import naive_bins, naive_fit, naive_relative
 

@@ -14,7 +14,7 @@ from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.measures import measure
-from counterpoise.flow.size_groups import GROUPS, PROFILES, SizeGroups, SizeProfile, size_groups
+from counterpoise.flow.participants.size_groups import GROUPS, PROFILES, SizeGroups, SizeProfile, size_groups
 from counterpoise.market.event import GAP, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference.binance_recordings import CAPTURES, read_recording

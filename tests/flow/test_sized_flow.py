@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import DAY_NS, HOUR_NS, SECOND_NS
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.sized_flow import GROUPS, SizedFlow, sized_flow
-from counterpoise.flow.tape import time_and_sales
+from counterpoise.flow.tape.sized_flow import GROUPS, SizedFlow, sized_flow
+from counterpoise.flow.tape.tape import time_and_sales
 from counterpoise.market.event import GAP, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference import trade_laws as laws

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.spoofing import GROUPS, Spoofing, spoofing
+from counterpoise.flow.manipulation.spoofing import GROUPS, Spoofing, spoofing
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference import episode_laws as laws
+from reference import law_cases
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.message_script import events_of
 from reference.naive_spoofing import NaiveSpoofing
@@ -22,21 +23,7 @@ from reference.tight_stream import TightStream
 
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
-LOOSE = {
-    "reach_ticks": 40,
-    "tail_max": 0.4,
-    "min_seen": 3,
-    "life_ns": 2 * SECOND_NS,
-    "brief_ns": 100 * MS_NS,
-    "react_ns": 20 * MS_NS,
-    "together_ns": 30 * MS_NS,
-    "pulled_share": 0.8,
-    "min_levels": 2,
-    "heavy": 0.1,
-    "prior": 0.01,
-    "min_score": 0.0,
-    "stale_ns": SECOND_NS,
-}
+LOOSE = law_cases.LOOSE["spoofing"]
 
 
 def compare(events: Events, **given: float) -> int:

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from counterpoise.core.errors import InputError, NumericalError
-from counterpoise.flow.fit import Z95
-from counterpoise.flow.square_root_fit import GROUPS, fit_square_root
+from counterpoise.flow.impact.fit import Z95
+from counterpoise.flow.impact.square_root_fit import GROUPS, fit_square_root
 from reference.measure_laws import column_of
 
 SEEDS = np.random.SeedSequence(20261122).spawn(20)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.stuffing import GROUPS, Stuffing, stuffing
+from counterpoise.flow.manipulation.stuffing import GROUPS, Stuffing, stuffing
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference import episode_laws as laws
+from reference import law_cases
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.message_script import T0, events_of
 from reference.naive_stuffing import naive_stuffing
@@ -22,16 +23,7 @@ from reference.tight_stream import TightStream
 
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
-LOOSE = {
-    "window_ns": 50 * MS_NS,
-    "sigmas": 0.3,
-    "trade_sigmas": 2.0,
-    "max_net": 0.9,
-    "max_moves": 4.0,
-    "memory": 20,
-    "min_windows": 5,
-    "stale_ns": SECOND_NS,
-}
+LOOSE = law_cases.LOOSE["stuffing"]
 
 
 def compare(events: Events, **given: float) -> int:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
 from counterpoise.flow.column import Group
-from counterpoise.flow.tape import GROUPS, LargePrints, Tape, large_prints, time_and_sales
+from counterpoise.flow.tape.tape import GROUPS, LargePrints, Tape, large_prints, time_and_sales
 from counterpoise.market.event import DELTA, GAP, TRADE, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow.toxicity import GROUPS, Toxicity, toxicity
+from counterpoise.flow.impact.toxicity import GROUPS, Toxicity, toxicity
 from counterpoise.market.event import FIRST, GAP, LAST, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference.binance_recordings import CAPTURES, read_recording

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import DataError, InputError, SchemaError, UnknownName
-from counterpoise.flow.communities import communities, components, modularity
-from counterpoise.flow.concentration import gini, herfindahl, top_share
-from counterpoise.flow.transfers import read_transfers
-from counterpoise.flow.wallet_links import WalletRules
-from counterpoise.flow.wallets import GROUPS, WalletClusters, wallets
+from counterpoise.flow.wallet.communities import communities, components, modularity
+from counterpoise.flow.wallet.concentration import gini, herfindahl, top_share
+from counterpoise.flow.wallet.transfers import read_transfers
+from counterpoise.flow.wallet.wallet_links import WalletRules
+from counterpoise.flow.wallet.wallets import GROUPS, WalletClusters, wallets
 from reference.naive_wallets import Edge, Naive, naive_evidence, naive_gini, naive_links, naive_parts
 
 RULES = {"hub_degree": 5, "deposit_senders": 3, "min_shared": 2, "min_jaccard": 0.3}

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.trade_sizes import trade_sizes
-from counterpoise.flow.wash import GROUPS, Wash, wash
+from counterpoise.flow.manipulation.trade_sizes import trade_sizes
+from counterpoise.flow.manipulation.wash import GROUPS, Wash, wash
 from counterpoise.market.event import TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference import episode_laws as laws
+from reference import law_cases
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.message_script import T0, events_of
 from reference.naive_wash import naive_wash
@@ -25,7 +26,7 @@ from reference.tight_stream import TightStream
 
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
-LOOSE = {"within_ns": 500 * MS_NS, "prior": 0.01, "min_score": 0.0, "min_pairs": 1}
+LOOSE = law_cases.LOOSE["wash"]
 
 
 def compare(events: Events, **given: float) -> int:
@@ -151,7 +152,7 @@ def test_first_digits_against_benford_by_hand() -> None:
 
 def test_chi_square_tail_at_its_published_quantiles() -> None:
     """15.507 and 20.090: the 5 % and 1 % points with 8 degrees of freedom, in any table."""
-    from counterpoise.flow.trade_sizes import _chi2_tail
+    from counterpoise.flow.manipulation.trade_sizes import _chi2_tail
 
     assert _chi2_tail(15.507) == pytest.approx(0.05, abs=1e-4)
     assert _chi2_tail(20.090) == pytest.approx(0.01, abs=1e-4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from counterpoise.flow.definition import ImbalanceDefinition, imbalance_definition, value_area_definition
+from counterpoise.flow.auction.definition import ImbalanceDefinition, imbalance_definition, value_area_definition
 from counterpoise.market.instrument import Instrument
 from reference.naive_footprint import Bar, imbalances, stacks, value_area
 

@@ -1,4 +1,4 @@
-"""Flow up the tree by its definition, bin by bin in Fractions: the slow twin of `counterpoise.flow.by_node`."""
+"""Flow up the tree by its definition, bin by bin in Fractions: the slow twin of `counterpoise.flow.cross.by_node`."""
 
 from __future__ import annotations
 

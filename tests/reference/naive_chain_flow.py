@@ -1,4 +1,4 @@
-"""Chain-to-chain changes from dictionaries of options: the slow twin of `counterpoise.flow.chain_flow`."""
+"""Chain-to-chain changes from dictionaries of options: the slow twin of `counterpoise.flow.derivatives.chain_flow`."""
 
 from __future__ import annotations
 

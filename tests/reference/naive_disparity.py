@@ -1,4 +1,4 @@
-"""Disparity of two markets from its definition, moment by moment: the slow twin of `counterpoise.flow.disparity`."""
+"""Disparity of two markets from its definition, moment by moment: the slow twin of `counterpoise.flow.cross.disparity`."""
 
 from __future__ import annotations
 

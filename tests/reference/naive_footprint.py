@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import floor
 
-from counterpoise.flow.definition import ImbalanceDefinition, ValueAreaDefinition
+from counterpoise.flow.auction.definition import ImbalanceDefinition, ValueAreaDefinition
 from counterpoise.market.event import GAP, TRADE, Events
 from counterpoise.market.instrument import Instrument
 

@@ -1,4 +1,4 @@
-"""Icebergs from their definition: levels in a dictionary, odds by Bayes; the slow twin of `counterpoise.flow.icebergs`."""
+"""Icebergs from their definition: levels in a dictionary, odds by Bayes; the slow twin of `flow.manipulation.icebergs`."""
 
 from __future__ import annotations
 

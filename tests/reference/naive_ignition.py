@@ -1,4 +1,4 @@
-"""Momentum ignition from its definition: three phases over a list of windows; the slow twin of `counterpoise.flow.ignition`."""
+"""Momentum ignition from its definition: three phases over a list of windows; the slow twin of `flow.manipulation.ignition`."""
 
 from __future__ import annotations
 

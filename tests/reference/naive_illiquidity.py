@@ -1,4 +1,4 @@
-"""Kyle, Amihud and Roll from their definitions, on lists of bins: the slow twin of `counterpoise.flow.illiquidity`."""
+"""Kyle, Amihud and Roll from their definitions, on lists of bins: the slow twin of `counterpoise.flow.impact.illiquidity`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hayashi-Yoshida by the double sum of its definition: the slow twin of `counterpoise.flow.lead_lag`."""
+"""Hayashi-Yoshida by the double sum of its definition: the slow twin of `counterpoise.flow.cross.lead_lag`."""
 
 from __future__ import annotations
 

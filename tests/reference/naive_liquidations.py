@@ -1,6 +1,6 @@
 """Liquidations per bin and in episodes from their definitions, in Python integers and Fractions.
 
-The slow twin of `counterpoise.flow.liquidations`.
+The slow twin of `counterpoise.flow.derivatives.liquidations`.
 """
 
 from __future__ import annotations

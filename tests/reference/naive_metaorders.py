@@ -1,4 +1,4 @@
-"""Runs of orders on one side, from lists of trades: the slow twin of `counterpoise.flow.metaorders`."""
+"""Runs of orders on one side, from lists of trades: the slow twin of `counterpoise.flow.impact.metaorders`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Option flow trade by trade in Python floats, and Black's price with its greeks by finite differences.
 
-The slow twin of `counterpoise.flow.options_flow` and `counterpoise.flow.option_weights`.
+The slow twin of `counterpoise.flow.derivatives.options_flow` and `counterpoise.flow.derivatives.option_weights`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.flow.impact import TransientImpact
+from counterpoise.flow.impact.impact import TransientImpact
 
 Floats = NDArray[np.float64]
 

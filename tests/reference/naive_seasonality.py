@@ -1,4 +1,4 @@
-"""Volume by time of day over calendar dates and clock times: the slow twin of `counterpoise.flow.seasonality`."""
+"""Volume by time of day over calendar dates and clock times: the slow twin of `counterpoise.flow.tape.seasonality`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spoofing from its definition: postings and sizes in dictionaries; the slow twin of `counterpoise.flow.spoofing`."""
+"""Spoofing from its definition: postings and sizes in dictionaries; the slow twin of `flow.manipulation.spoofing`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from math import sqrt
 from typing import Any
 
-from counterpoise.flow.spoofing import _COUNTED
+from counterpoise.flow.manipulation.spoofing import _COUNTED
 from counterpoise.market.event import DELTA, SNAPSHOT, TRADE, Events
 from reference.naive_episodes import BOOK, Row, Shares, Watched, odds_to_score, rows_of
 

@@ -1,4 +1,4 @@
-"""Quote stuffing from its definition, window by window; the slow twin of `counterpoise.flow.stuffing`."""
+"""Quote stuffing from its definition, window by window; the slow twin of `counterpoise.flow.manipulation.stuffing`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prints of a tape from their definition, over lists of fills: the slow twin of `counterpoise.flow.tape` and `.sized_flow`."""
+"""Prints of a tape from their definition, over lists of fills: the slow twin of `flow.tape.tape` and `.sized_flow`."""
 
 from __future__ import annotations
 

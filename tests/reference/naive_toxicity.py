@@ -1,4 +1,4 @@
-"""VPIN from its definition, in Fractions of a lot, bucket after bucket: the slow twin of `counterpoise.flow.toxicity`."""
+"""VPIN from its definition, in Fractions of a lot, bucket after bucket: the slow twin of `flow.impact.toxicity`."""
 
 from __future__ import annotations
 

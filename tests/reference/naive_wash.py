@@ -1,4 +1,4 @@
-"""Wash-like runs from their definition, over a list of prints; the slow twin of `counterpoise.flow.wash`."""
+"""Wash-like runs from their definition, over a list of prints; the slow twin of `counterpoise.flow.manipulation.wash`."""
 
 from __future__ import annotations
 

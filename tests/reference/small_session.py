@@ -19,7 +19,7 @@ from counterpoise.balance.parent import Parent, ParentConfig
 from counterpoise.core.clock import SimClock
 from counterpoise.core.units import MS_NS, SECOND_NS
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.impact import TransientImpact
+from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.flow.measures import Measures
 from counterpoise.market.event import DELTA, SNAPSHOT, TRADE, Events
 from counterpoise.market.instrument import Instrument, InstrumentKind

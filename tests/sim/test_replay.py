@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from counterpoise.core.units import MS_NS
-from counterpoise.flow.impact import TransientImpact
+from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.market.event import Events
 from counterpoise.market.symbol import parse_instrument
 from counterpoise.sim.replay import ReplayMarket

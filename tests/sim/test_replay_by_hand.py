@@ -9,7 +9,7 @@ import pytest
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.impact import TransientImpact
+from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.market.book import Book
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.quality import BookState

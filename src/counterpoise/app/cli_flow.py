@@ -9,7 +9,7 @@ import typer
 from counterpoise.app.cli_options import End, Json, LakeDir, OutFile, Start, kernels
 
 if TYPE_CHECKING:
-    from counterpoise.app.flow import FlowOptions
+    from counterpoise.app.flow_profile import FlowOptions
     from counterpoise.app.flows import Flows
 
 __all__ = ["register"]

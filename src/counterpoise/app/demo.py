@@ -8,7 +8,7 @@ from counterpoise.app.config import DataConfig, RunConfig, VenueConfig
 from counterpoise.app.run import Run, run_config
 from counterpoise.balance.parent import ParentConfig
 from counterpoise.core.progress import Progress, silent
-from counterpoise.flow.impact import TransientImpact
+from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.risk.limits import Limits
 from counterpoise.sim.market import default_config
 from counterpoise.sim.response import Response

@@ -3,50 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 import polars as pl
 
 from counterpoise.adapters.lake import Lake
 from counterpoise.app.flow_measure import Choice, choose
+from counterpoise.app.flow_profile import FlowOptions
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.progress import Progress, silent
-from counterpoise.core.units import DAY_NS, SECOND_NS, format_time
-from counterpoise.flow.bins import Bins
-from counterpoise.flow.measures import DEFAULT_BANDS_BPS, DEFAULT_VALUES, QuoteSource
+from counterpoise.core.units import DAY_NS, format_time
+from counterpoise.flow.measures import QuoteSource
 from counterpoise.market.event import SNAPSHOT, Events
 from counterpoise.market.instrument import Instrument
 
-__all__ = ["TABLES", "FlowOptions", "flow", "last_snapshot", "quote_source", "require_source"]
+__all__ = ["TABLES", "flow", "last_snapshot", "quote_source", "require_source"]
 
 TABLES: Final[dict[QuoteSource, tuple[str, ...]]] = {
     "depth": ("book", "trade"),
     "ticker": ("book", "quote", "trade"),
     "trades": ("trade",),
 }
-
-
-class FlowOptions(NamedTuple):
-    """What to measure, and how; plain values that can be sent to another process.
-
-    Attributes
-    ----------
-    bins : Bins
-    quotes : {"", "depth", "ticker", "trades"}
-        Where prices come from; empty for the best that the lake has of the instrument.
-    bands_bps, values, stale_ns, match_ns
-        As `counterpoise.flow.measures.Measures` takes them.
-    measures : tuple of str
-        Names of groups, columns or families; empty for all of the binned measures.
-    """
-
-    bins: Bins = Bins.every(SECOND_NS)
-    quotes: str = ""
-    bands_bps: tuple[float, ...] = DEFAULT_BANDS_BPS
-    values: tuple[int, ...] = DEFAULT_VALUES
-    stale_ns: int = 10 * SECOND_NS
-    match_ns: int = SECOND_NS // 4
-    measures: tuple[str, ...] = ()
 
 
 def flow(

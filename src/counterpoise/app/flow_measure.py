@@ -20,7 +20,7 @@ from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
 
 if TYPE_CHECKING:
-    from counterpoise.app.flow import FlowOptions
+    from counterpoise.app.flow_profile import FlowOptions
 
 __all__ = ["Choice", "Days", "choose", "stream_groups"]
 

@@ -1,15 +1,38 @@
-"""Named settings of `counterpoise flow`: what a paper measured, as data."""
+"""Settings of `counterpoise flow`, and those of papers under their names, as data."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from counterpoise.app.flow import FlowOptions
 from counterpoise.core.errors import UnknownName
-from counterpoise.core.units import parse_duration
+from counterpoise.core.units import SECOND_NS, parse_duration
 from counterpoise.flow.bins import Bins
+from counterpoise.flow.measures import DEFAULT_BANDS_BPS, DEFAULT_VALUES
 
-__all__ = ["PROFILES", "FlowProfile", "flow_options"]
+__all__ = ["PROFILES", "FlowOptions", "FlowProfile", "flow_options"]
+
+
+class FlowOptions(NamedTuple):
+    """What to measure, and how; plain values that can be sent to another process.
+
+    Attributes
+    ----------
+    bins : Bins
+    quotes : {"", "depth", "ticker", "trades"}
+        Where prices come from; empty for the best that the lake has of the instrument.
+    bands_bps, values, stale_ns, match_ns
+        As `counterpoise.flow.measures.Measures` takes them.
+    measures : tuple of str
+        Names of groups, columns or families; empty for all of the binned measures.
+    """
+
+    bins: Bins = Bins.every(SECOND_NS)
+    quotes: str = ""
+    bands_bps: tuple[float, ...] = DEFAULT_BANDS_BPS
+    values: tuple[int, ...] = DEFAULT_VALUES
+    stale_ns: int = 10 * SECOND_NS
+    match_ns: int = SECOND_NS // 4
+    measures: tuple[str, ...] = ()
 
 
 class FlowProfile(NamedTuple):

@@ -10,8 +10,9 @@ import polars as pl
 
 from counterpoise.adapters.compute import Done, Engine, Failed, fan_out
 from counterpoise.adapters.lake import Lake
-from counterpoise.app.flow import TABLES, FlowOptions, flow, last_snapshot, require_source
+from counterpoise.app.flow import TABLES, flow, last_snapshot, require_source
 from counterpoise.app.flow_measure import choose
+from counterpoise.app.flow_profile import FlowOptions
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.progress import Progress, silent
 from counterpoise.core.units import DAY_NS, utc_date

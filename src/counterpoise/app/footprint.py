@@ -14,7 +14,7 @@ from plotly.subplots import make_subplots
 from counterpoise.app.chart import BOLD, BUYERS, PLAIN, SELLERS, coloured, decimals, short, wrapped
 from counterpoise.app.figures import BLUE, INK, ORANGE
 from counterpoise.app.page import dressed, page, picture, table
-from counterpoise.flow.diagonal import stacked_imbalances
+from counterpoise.flow.auction.diagonal import stacked_imbalances
 from counterpoise.market.instrument import Instrument
 
 __all__ = ["footprint_figure", "footprint_html", "footprint_text"]
@@ -53,7 +53,7 @@ def footprint_text(
     Parameters
     ----------
     rows, bars : polars.DataFrame
-        As `counterpoise.flow.footprint.Footprint` and `FootprintBars` give them, of the same bars.
+        As `counterpoise.flow.auction.footprint.Footprint` and `FootprintBars` give them, of the same bars.
     instrument : Instrument
     width : int
         Characters of a line; older bars are left out until the rest fits, but one stays.
@@ -122,7 +122,7 @@ def footprint_html(rows: pl.DataFrame, bars: pl.DataFrame, instrument: Instrumen
     Parameters
     ----------
     rows, bars : polars.DataFrame
-        As `counterpoise.flow.footprint.Footprint` and `FootprintBars` give them, of the same bars.
+        As `counterpoise.flow.auction.footprint.Footprint` and `FootprintBars` give them, of the same bars.
     instrument : Instrument
     """
     sums = bars.select(pl.col("volume", "delta", "trades", "buy_imbalances", "sell_imbalances").sum()).row(0, named=True)

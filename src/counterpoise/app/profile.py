@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 from counterpoise.app.chart import BUYERS, PLAIN, SELLERS, coloured, decimals, short, wrapped
 from counterpoise.app.figures import BLUE, INK, ORANGE
 from counterpoise.app.page import dressed, page, picture, table
-from counterpoise.flow.value_area import ValueArea, nodes, value_area
+from counterpoise.flow.auction.value_area import ValueArea, nodes, value_area
 from counterpoise.market.instrument import Instrument
 
 __all__ = ["profile_figure", "profile_html", "profile_text"]
@@ -32,7 +32,7 @@ def profile_text(
     Parameters
     ----------
     rows : polars.DataFrame
-        A session of `counterpoise.flow.profile.Profile`, or a composite.
+        A session of `counterpoise.flow.auction.profile.Profile`, or a composite.
     instrument : Instrument
     area : ValueArea, optional
         By default the classic one of 70 %.
@@ -109,7 +109,7 @@ def profile_html(rows: pl.DataFrame, instrument: Instrument, *, area: ValueArea 
     Parameters
     ----------
     rows : polars.DataFrame
-        A session of `counterpoise.flow.profile.Profile`, or a composite; with some trade.
+        A session of `counterpoise.flow.auction.profile.Profile`, or a composite; with some trade.
     instrument : Instrument
     area : ValueArea, optional
         By default the classic one of 70 %.

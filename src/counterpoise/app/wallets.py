@@ -9,9 +9,9 @@ import polars as pl
 
 from counterpoise.app.output import print_table, write_frame
 from counterpoise.core.errors import InputError
-from counterpoise.flow.transfers import own_form
-from counterpoise.flow.wallet_links import WalletRules
-from counterpoise.flow.wallets import WalletClusters, wallets
+from counterpoise.flow.wallet.transfers import own_form
+from counterpoise.flow.wallet.wallet_links import WalletRules
+from counterpoise.flow.wallet.wallets import WalletClusters, wallets
 
 __all__ = ["WalletsReport", "print_wallets", "read_edges", "wallets_report"]
 

@@ -8,12 +8,85 @@ from typing import Final
 import polars as pl
 
 from counterpoise.core.errors import UnknownName
-from counterpoise.flow import integrated, measure_frame
+from counterpoise.flow import integrated, measure_frame, microprice
+from counterpoise.flow.auction import footprint, market_profile, naked, profile
+from counterpoise.flow.book import absorption, sweeps
 from counterpoise.flow.column import Group
+from counterpoise.flow.cross import (
+    best_quotes,
+    by_node,
+    consolidated,
+    disparity,
+    half_life,
+    information,
+    lead_lag,
+    market_bins,
+    merged_book,
+)
+from counterpoise.flow.derivatives import basis, chain_flow, funding, liquidations, open_interest, options_flow
+from counterpoise.flow.impact import (
+    cross_impact_fit,
+    illiquidity,
+    impact_fit,
+    metaorders,
+    propagator_fit,
+    square_root_fit,
+    toxicity,
+)
+from counterpoise.flow.manipulation import icebergs, ignition, spoofing, stuffing, trade_sizes, wash
+from counterpoise.flow.participants import event_features, participants, size_groups
+from counterpoise.flow.tape import divergence, seasonality, sized_flow, tape
+from counterpoise.flow.wallet import wallets
 
 __all__ = ["CATALOGUE", "catalogue_frame", "chosen_columns", "group"]
 
-CATALOGUE: Final[tuple[Group, ...]] = (*measure_frame.GROUPS, *integrated.GROUPS)
+CATALOGUE: Final[tuple[Group, ...]] = (
+    *measure_frame.GROUPS,
+    *integrated.GROUPS,
+    *microprice.GROUPS,
+    *absorption.GROUPS,
+    *sweeps.GROUPS,
+    *divergence.GROUPS,
+    *seasonality.GROUPS,
+    *sized_flow.GROUPS,
+    *tape.GROUPS,
+    *footprint.GROUPS,
+    *market_profile.GROUPS,
+    *naked.GROUPS,
+    *profile.GROUPS,
+    *cross_impact_fit.GROUPS,
+    *illiquidity.GROUPS,
+    *impact_fit.GROUPS,
+    *metaorders.GROUPS,
+    *propagator_fit.GROUPS,
+    *square_root_fit.GROUPS,
+    *toxicity.GROUPS,
+    *icebergs.GROUPS,
+    *ignition.GROUPS,
+    *spoofing.GROUPS,
+    *stuffing.GROUPS,
+    *trade_sizes.GROUPS,
+    *wash.GROUPS,
+    *basis.GROUPS,
+    *chain_flow.GROUPS,
+    *funding.GROUPS,
+    *liquidations.GROUPS,
+    *open_interest.GROUPS,
+    *options_flow.GROUPS,
+    *best_quotes.GROUPS,
+    *by_node.GROUPS,
+    *consolidated.GROUPS,
+    *disparity.GROUPS,
+    *half_life.GROUPS,
+    *information.GROUPS,
+    *lead_lag.GROUPS,
+    *market_bins.GROUPS,
+    *merged_book.GROUPS,
+    *event_features.GROUPS,
+    *participants.GROUPS,
+    *size_groups.GROUPS,
+    *wallets.GROUPS,
+)
 _ALWAYS: Final = ("ts", "quality")
 
 

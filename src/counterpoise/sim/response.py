@@ -6,7 +6,7 @@ from typing import Final
 
 from counterpoise.core.config import Config
 from counterpoise.core.units import parse_duration
-from counterpoise.flow.impact import NO_IMPACT, TransientImpact
+from counterpoise.flow.impact.impact import NO_IMPACT, TransientImpact
 
 __all__ = ["NO_RESPONSE", "Response"]
 

@@ -1,0 +1,1 @@
+"""What derivatives say: liquidations, funding, open interest, basis, the flow of options."""

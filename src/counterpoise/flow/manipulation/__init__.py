@@ -1,0 +1,1 @@
+"""What is not what it seems: icebergs, spoofing, stuffing, wash-like prints, momentum ignition."""

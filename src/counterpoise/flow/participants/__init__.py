@@ -1,0 +1,1 @@
+"""Who trades: features of events, clusters that keep their names, retail against institutional."""

@@ -1,0 +1,1 @@
+"""Who owns: entities in a graph of transfers, sybil scores, concentration."""
