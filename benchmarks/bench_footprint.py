@@ -5,9 +5,9 @@
 Trades of a day, fresh from a seed: within 60 rows, and walking as far as they will; a recording's, repeated, stand beside where
 COUNTERPOISE_DATA or ../shared/data holds it. The peer is a C++ library with a Python face. It takes float prices and quantities
 and keeps one bar, of 64 rows (256 rows and 26 letters in a market profile); what trades past them it drops without a word, so
-only the narrow stream, of 13 hours, is the same work, and only there results are the same. We take the events of a stream and keep bars of any rule. `push`
-is what a live stream pays; `frame` adds the table. All data are in memory, kernels are compiled before the clock starts, rounds
-go in turn.
+only the narrow stream, of 13 hours, is the same work, and only there results are the same. We take the events of a stream and
+keep bars of any rule. `push` is what a live stream pays; `frame` adds the table. All data are in memory, kernels are compiled
+before the clock starts, rounds go in turn.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def trades(ts: Any, side: Any, price_ticks: Any, qty_lots: Any) -> Events:
 
 
 def walk(count: int, seed: int, *, within: int = 0) -> Events:
-    """A day of trades: many at a price, steps of a tick, at times of several; reflected within so many rows, in 13 hours, if asked."""
+    """A day of trades, many at a price, with steps of a tick or two; if asked, reflected within so many rows, in 13 hours."""
     draw = np.random.default_rng(seed)
     ts = MIDNIGHT + np.sort(draw.integers(0, 13 * HOUR_NS if within else DAY_NS, count))
     price = np.cumsum(draw.choice([0, 0, 0, 0, 0, 0, 1, -1, 2, -2], count))

@@ -126,6 +126,21 @@ def test_many_levels_and_many_reached_at_once() -> None:
     assert reached["ts_local"].n_unique() == 1
 
 
+def test_levels_survive_a_table_of_rows_that_grows() -> None:
+    """Prices far apart need more and more pages while levels wait behind them."""
+    draw = random.Random(9)
+    far = [(0.05 * i, draw.choice((1, -1)), draw.randint(-300, 300) * 10**6, draw.randint(1, 50)) for i in range(600)]
+    events = trades(*far)
+    bars = NaiveBars(PERP, rule="time", size=SECOND_NS).of(events)
+    expected = watched(bars, events, SMALL, Fraction(PERP.flow_grid.step), 1)
+    table = standing(naked_levels(events, PERP, bins=SECOND, definition=SMALL))
+    rows = [round(price * 10) for price in table["price"]]
+    reached = table["reached"].dt.epoch("ns").fill_null(-1)
+    kinds = [KINDS.index(level) for level in table["level"]]
+    assert [list(r) for r in zip(table["bar"], kinds, rows, reached, strict=True)] == expected
+    assert len(expected) == 29
+
+
 def test_sessions_leave_levels_too() -> None:
     day = 86_400
     events = trades((1.0, 1, 100, 5), (2.0, 1, 103, 1), (day + 1.0, 1, 104, 1), (2 * day, -1, 100, 1))

@@ -201,7 +201,7 @@ def watched(bars: list[Bar], events: Events, definition: ImbalanceDefinition, lo
             continue
         lots = {row: s[1] + s[0] + s[-1] for row, s in rows.items()}
         low, high = min(rows), max(rows)
-        levels = [(0, value_area(lots, ValueAreaDefinition("", 1, ""), Fraction(1, 10))[0])]
+        levels = [(0, value_area(lots, ValueAreaDefinition("", 1, ""), Fraction(0))[0])]
         if rows[low][1] > 0 and rows[low][-1] * lot > definition.unfinished_qty:
             levels.append((1, low))
         if rows[high][-1] > 0 and rows[high][1] * lot > definition.unfinished_qty:
