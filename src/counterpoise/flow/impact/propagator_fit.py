@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
-from scipy.linalg import LinAlgError, solve_toeplitz  # type: ignore[import-untyped]
-from scipy.optimize import nnls  # type: ignore[import-untyped]
+from scipy.linalg import LinAlgError, solve_toeplitz
+from scipy.optimize import nnls
 
 from counterpoise.core.arrays import AnyArray, Bool1D, Float1D, Float2D, Int1D
 from counterpoise.core.errors import InputError, NumericalError

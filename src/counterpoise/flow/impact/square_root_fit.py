@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from scipy.optimize import least_squares as solve_least_squares  # type: ignore[import-untyped]
+from scipy.optimize import least_squares as solve_least_squares
 
 from counterpoise.core.arrays import Float1D
 from counterpoise.core.errors import InputError, NumericalError
