@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.measures import QuoteSource, measure
+from counterpoise.flow.measures import LockedRule, QuoteSource, measure
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
 from reference.naive_flow import naive_measures
@@ -26,16 +26,36 @@ SUMMED: Final = r"weighted_imbalance|(bid|ask)_slope|(buy|sell)_cost_\d+_bps"  #
 
 
 def assert_equals_naive(
-    events: Events, instrument: Instrument, *, every_ns: int, quotes: QuoteSource = "depth", stale_ns: int = 10_000_000_000
+    events: Events,
+    instrument: Instrument,
+    *,
+    every_ns: int,
+    quotes: QuoteSource = "depth",
+    stale_ns: int = 10_000_000_000,
+    locked: LockedRule = "null",
 ) -> int:
     """Compare all columns of all bins; returns how many bins were SYNCED."""
     bands = tuple(float(band) for band in BANDS)
     frame = measure(
-        events, instrument, bins=Bins.every(every_ns), quotes=quotes, bands_bps=bands, values=VALUES, stale_ns=stale_ns
+        events,
+        instrument,
+        bins=Bins.every(every_ns),
+        quotes=quotes,
+        bands_bps=bands,
+        values=VALUES,
+        stale_ns=stale_ns,
+        locked=locked,
     )
     found = frame.with_columns(frame["ts"].dt.epoch("ns")).to_dicts()
     expected = naive_measures(
-        events, instrument, every_ns=every_ns, quotes=quotes, bands_bps=BANDS, values=VALUES, stale_ns=stale_ns
+        events,
+        instrument,
+        every_ns=every_ns,
+        quotes=quotes,
+        bands_bps=BANDS,
+        values=VALUES,
+        stale_ns=stale_ns,
+        locked=locked,
     )
     assert len(found) == len(expected)
     for ours, theirs in zip(found, expected, strict=True):

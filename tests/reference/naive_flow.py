@@ -42,12 +42,14 @@ def naive_measures(
     values: tuple[int, ...] = (),
     stale_ns: int = 10_000_000_000,
     match_ns: int = 250_000_000,
+    locked: str = "null",
 ) -> list[Bin]:
     """One dictionary a bin, [start, end) in ts_local."""
     rows = rows_of(events)
     if not rows:
         return []
     flow = _Flow(instrument, quotes, bands_bps, values, stale_ns, match_ns)
+    flow.skips = locked == "skip"
     end = (rows[0][0] // every_ns + 1) * every_ns
     bins = []
     for row in rows:
@@ -78,7 +80,9 @@ class _Flow:
         self.tick, self.lot = Fraction(instrument.price_grid.step), Fraction(instrument.qty_grid.step)
         self.book = NaiveBook()
         self.quote: dict[int, Level] = {1: (None, 0), -1: (None, 0)}
+        self.arriving: dict[int, Level] = {1: (None, 0), -1: (None, 0)}
         self.quote_state = "GAPPED"
+        self.skips, self.locked = False, 0
         self.before: dict[int, list[Level]] | None = None  # the top of the book after the last message, None when void
         self.heard: int | None = None
         self.states = ["GAPPED" if quotes != "trades" else "SYNCED"]  # every state the source was in within the bin
@@ -121,16 +125,22 @@ class _Flow:
         return levels + [(None, 0)] * (LEVELS - len(levels))
 
     def _quote(self, ts: int, side: int, now: Level, *, last: bool) -> None:
-        after = {**self.quote, side: now}
+        self.arriving[side] = now
+        if not last:
+            return
+        after = dict(self.arriving)
+        (bid, _), (ask, _) = after[1], after[-1]
+        if self.skips and bid is not None and ask is not None and bid >= ask:
+            self.locked += 1
+            return
         if self.quote_state != "GAPPED":
             self.sums["ofi_1"] += e_n(after[1], after[-1], self.quote[1], self.quote[-1])
-            self.parts.change(ts, side, self.quote[side], now)
+            for s in (1, -1):
+                self.parts.change(ts, s, self.quote[s], after[s])
         self.quote = after
-        if last:
-            (bid, _), (ask, _) = after[1], after[-1]
-            self.quote_state = "GAPPED" if bid is None or ask is None else "CROSSED" if bid >= ask else "SYNCED"
-            self._speaks(ts, self.quote_state)
-            self.depths.append((after[1][1] + after[-1][1], 0))
+        self.quote_state = "GAPPED" if bid is None or ask is None else "CROSSED" if bid >= ask else "SYNCED"
+        self._speaks(ts, self.quote_state)
+        self.depths.append((after[1][1] + after[-1][1], 0))
 
     def _speaks(self, ts: int, state: str) -> None:
         if self._silent(ts):
@@ -163,7 +173,8 @@ class _Flow:
         self.parts.sums.clear()
         self.prints.clear()
         self.depths.clear()
-        return out | {"complete": True}
+        locked, self.locked = self.locked, 0
+        return out | {"complete": True, "locked_quotes": locked}
 
     def _prices(self) -> Bin:
         ticker = self.source == "ticker"

@@ -28,6 +28,7 @@ GROUPS: Final = (
         (
             Column("ts", "ns UTC", "end of the bin, exclusive"),
             Column("quality", "state", "worst state of the price source within the bin; measures are null unless SYNCED"),
+            Column("locked_quotes", "count", "ticker quotes waited through because they locked the book, where asked for"),
             Column("complete", "bool", "false when the recording ended before the bin did"),
         ),
         "domain rule: every number carries its quality",
@@ -149,6 +150,7 @@ def measure_frame(
     columns |= _costs(rows, priced, bands_bps, values)
     columns |= _order_flow(rows, instrument, synced, source)
     columns |= _trades(rows, instrument, synced)
+    columns["locked_quotes"] = rows[:, k.LOCKED]
     columns["complete"] = rows[:, k.COMPLETE] != 0
     columns["quality"] = _STATE_NAMES[rows[:, k.QUALITY]]
     counts = ("trades", "buy_trades", "sell_trades")

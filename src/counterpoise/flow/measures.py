@@ -27,12 +27,14 @@ from counterpoise.market.kernels.book import STATE
 from counterpoise.market.kernels.ladder import NO_KEY
 from counterpoise.market.quality import BookState
 
-__all__ = ["DEFAULT_BANDS_BPS", "DEFAULT_VALUES", "Measures", "QuoteSource", "measure"]
+__all__ = ["DEFAULT_BANDS_BPS", "DEFAULT_VALUES", "LockedRule", "Measures", "QuoteSource", "measure"]
 
 QuoteSource = Literal["depth", "ticker", "trades"]
+LockedRule = Literal["null", "skip"]
 DEFAULT_BANDS_BPS: Final = (1.0, 5.0, 10.0, 25.0)
 DEFAULT_VALUES: Final = (10_000, 100_000, 1_000_000)
 _SOURCES: Final = {"depth": k.DEPTH, "ticker": k.TICKER, "trades": k.TRADES_ONLY}
+_LOCKED: Final = ("null", "skip")
 _MAX_BINS: Final = 50_000_000
 
 
@@ -46,6 +48,7 @@ def measure(
     values: tuple[int, ...] = DEFAULT_VALUES,
     stale_ns: int = 10 * SECOND_NS,
     match_ns: int = SECOND_NS // 4,
+    locked: LockedRule = "null",
 ) -> pl.DataFrame:
     """All measures of a recording, one row a bin; see `Measures`.
 
@@ -56,7 +59,14 @@ def measure(
     0
     """
     stream = Measures(
-        instrument, bins=bins, quotes=quotes, bands_bps=bands_bps, values=values, stale_ns=stale_ns, match_ns=match_ns
+        instrument,
+        bins=bins,
+        quotes=quotes,
+        bands_bps=bands_bps,
+        values=values,
+        stale_ns=stale_ns,
+        match_ns=match_ns,
+        locked=locked,
     )
     return pl.concat([stream.step(events), stream.finish()])
 
@@ -81,6 +91,10 @@ class Measures(Stream):
         A source silent for longer is STALE.
     match_ns : int
         How long a trade waits for the fall of the queue it hit, and a fall for its trade, in ts_local.
+    locked : {"null", "skip"}
+        Of ticker quotes that lock or cross. ``null``: the book is CROSSED, so the bin is null. ``skip``, for streams that give
+        one side at a time: wait for the other side, count the wait in ``locked_quotes``, and book the change from the last
+        sound quotes to the next; a lock longer than `stale_ns` makes the source STALE.
 
     Notes
     -----
@@ -107,11 +121,14 @@ class Measures(Stream):
         values: tuple[int, ...] = DEFAULT_VALUES,
         stale_ns: int = 10 * SECOND_NS,
         match_ns: int = SECOND_NS // 4,
+        locked: LockedRule = "null",
     ) -> None:
         if stale_ns <= 0 or match_ns <= 0:
             raise InputError(f"stale and matching time must be positive, found {stale_ns} ns and {match_ns} ns")
         if quotes not in _SOURCES:
             raise UnknownName("quote source", quotes, _SOURCES)
+        if locked not in _LOCKED:
+            raise UnknownName("rule for locked quotes", locked, _LOCKED)
         if any(not 0 < band < 10_000 for band in bands_bps) or list(bands_bps) != sorted(set(bands_bps)):
             raise InputError(f"bands must ascend and lie between 0 and 10,000 bps, found {bands_bps}")
         if any(not 0 < value < 1e15 for value in values) or list(values) != sorted(set(values)):
@@ -123,7 +140,7 @@ class Measures(Stream):
         unit = float(instrument.notional(1, 1))
         settings = [
             *bins.settings(instrument),
-            *(stale_ns, self.source, match_ns, instrument.inverse, len(bands_bps), len(values)),
+            *(stale_ns, self.source, match_ns, instrument.inverse, _LOCKED.index(locked), len(bands_bps), len(values)),
             *(band * 1e-4 for band in bands_bps),
             *(value / unit for value in values),
         ]
@@ -200,7 +217,12 @@ def _new_state(bins: Bins) -> Int1D:
     state = np.zeros(k.STATE_SIZE, np.int64)
     state[:BINS_SIZE] = bins.state()
     state[k.STATUS + STATE] = state[k.WORST] = state[k.QUOTE_STATE] = BookState.GAPPED
-    for keys in (slice(k.QUOTE_KEY, k.QUOTE_KEY + 2), slice(k.TOP_KEY, k.TOP_LOTS), slice(k.DIRTY, k.DIRTY + 2)):
+    for keys in (
+        slice(k.QUOTE_KEY, k.QUOTE_KEY + 2),
+        slice(k.NEW_QUOTE_KEY, k.NEW_QUOTE_KEY + 2),
+        slice(k.TOP_KEY, k.TOP_LOTS),
+        slice(k.DIRTY, k.DIRTY + 2),
+    ):
         state[keys] = NO_KEY
     state[k.SUMS + k.OPEN : k.SUMS + k.CLOSE + 1] = state[k.PREVIOUS_CLOSE] = NO_KEY
     return state

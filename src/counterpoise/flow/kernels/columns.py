@@ -32,6 +32,8 @@ __all__ = [
     "HIGH",
     "INVERSE",
     "LEVELS",
+    "LOCKED",
+    "LOCKED_RULE",
     "LOW",
     "MATCH_NS",
     "MAX_DELTA",
@@ -40,6 +42,8 @@ __all__ = [
     "NEAR",
     "NEW_KEY",
     "NEW_LOTS",
+    "NEW_QUOTE_KEY",
+    "NEW_QUOTE_LOTS",
     "OBV",
     "OFI",
     "OPEN",
@@ -95,7 +99,8 @@ CLOSE: Final = 16
 MESSAGES: Final = 17  # of the price source
 TOP_SUM: Final = 18  # Σ over messages of the lots at both best prices
 DEPTH_SUM: Final = 19  # the same of the best LEVELS levels
-OFI: Final = 20  # LEVELS columns
+LOCKED: Final = 20  # quotes that were waited through
+OFI: Final = 21  # LEVELS columns
 BIN_SUMS: Final = OFI + LEVELS
 # what goes on from bin to bin
 CVD: Final = BIN_SUMS  # lots since the first event
@@ -116,9 +121,10 @@ STALE_NS: Final = 2
 SOURCE: Final = 3
 MATCH_NS: Final = 4
 INVERSE: Final = 5
-BANDS_COUNT: Final = 6
-COSTS_COUNT: Final = 7
-BANDS_AT: Final = 8  # the bands as fractions of mid, ascending, then the values of costs
+LOCKED_RULE: Final = 6  # 1 to wait through quotes that lock or cross, 0 to take them as they come
+BANDS_COUNT: Final = 7
+COSTS_COUNT: Final = 8
+BANDS_AT: Final = 9  # the bands as fractions of mid, ascending, then the values of costs
 
 # where prices come from
 DEPTH: Final = 0  # the depth stream's book
@@ -135,7 +141,9 @@ TOTAL: Final = HEARD + 6  # lots in TOP_LOTS
 PREVIOUS_CLOSE: Final = HEARD + 7  # ticks of the last trade of the last bin that had one, NO_KEY before
 QUOTE_KEY: Final = HEARD + 8  # 2 slots: best keys of the ticker
 QUOTE_LOTS: Final = QUOTE_KEY + 2
-STATUS: Final = QUOTE_LOTS + 2  # counterpoise.market.kernels.book
+NEW_QUOTE_KEY: Final = QUOTE_LOTS + 2  # 2 slots: those of the message being read
+NEW_QUOTE_LOTS: Final = NEW_QUOTE_KEY + 2
+STATUS: Final = NEW_QUOTE_LOTS + 2  # counterpoise.market.kernels.book
 QUEUES: Final = STATUS + STATUS_SIZE  # counterpoise.flow.kernels.queues
 SUMS: Final = QUEUES + QUEUES_SIZE  # PARTS slots: running sums of the open bin, in the columns of a closed one
 TOP_KEY: Final = SUMS + PARTS  # 2 × LEVELS slots: the best keys after the last message

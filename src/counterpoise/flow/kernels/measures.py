@@ -35,6 +35,8 @@ from counterpoise.flow.kernels.columns import (
     HIGH,
     INVERSE,
     LEVELS,
+    LOCKED,
+    LOCKED_RULE,
     LOW,
     MATCH_NS,
     MAX_DELTA,
@@ -43,6 +45,8 @@ from counterpoise.flow.kernels.columns import (
     NEAR,
     NEW_KEY,
     NEW_LOTS,
+    NEW_QUOTE_KEY,
+    NEW_QUOTE_LOTS,
     OBV,
     OFI,
     OPEN,
@@ -195,21 +199,29 @@ def _book_message(book: Int1D, state: Int1D, ts: int, source: int, stale_ns: int
 
 
 @inner_kernel
-def _quote_row(state: Int1D, ts: int, side: int, flags: int, price_ticks: int, lots: int, stale_ns: int, match_ns: int) -> None:
+def _quote_row(
+    state: Int1D, settings: Float1D, ts: int, side: int, flags: int, price_ticks: int, lots: int, stale_ns: int, match_ns: int
+) -> None:
     """One side of a ticker quote; no size means no quote on that side."""
     index = (1 - side) >> 1
-    key = side * price_ticks if lots > 0 else NO_KEY
-    key_before = state[QUOTE_KEY + index]
+    state[NEW_QUOTE_KEY + index], state[NEW_QUOTE_LOTS + index] = side * price_ticks if lots > 0 else NO_KEY, lots
+    if not flags & LAST:
+        return
+    bid, ask = state[NEW_QUOTE_KEY], state[NEW_QUOTE_KEY + 1]
+    whole = bid != NO_KEY and ask != NO_KEY
+    crossed = whole and bid + ask >= 0
+    if crossed and settings[LOCKED_RULE] != 0:  # the other side has not spoken yet
+        state[SUMS + LOCKED] += 1
+        return
     state[VALID] = state[QUOTE_STATE] != GAPPED
-    change = queue_change(key, lots, key_before, state[QUOTE_LOTS + index])
-    _best_changed(state, index, max(key, key_before), change, ts, match_ns)
-    state[QUOTE_KEY + index], state[QUOTE_LOTS + index] = key, lots
-    if flags & LAST:
-        whole = state[QUOTE_KEY] != NO_KEY and state[QUOTE_KEY + 1] != NO_KEY
-        crossed = whole and state[QUOTE_KEY] + state[QUOTE_KEY + 1] >= 0
-        state[QUOTE_STATE] = CROSSED if crossed else (SYNCED if whole else GAPPED)
-        _heard(state, ts, state[QUOTE_STATE], stale_ns)
-        state[SUMS + TOP_SUM] += state[QUOTE_LOTS] + state[QUOTE_LOTS + 1]
+    for i in range(2):
+        key, size, before = state[NEW_QUOTE_KEY + i], state[NEW_QUOTE_LOTS + i], state[QUOTE_KEY + i]
+        change = queue_change(key, size, before, state[QUOTE_LOTS + i])
+        _best_changed(state, i, max(key, before), change, ts, match_ns)
+        state[QUOTE_KEY + i], state[QUOTE_LOTS + i] = key, size
+    state[QUOTE_STATE] = CROSSED if crossed else (SYNCED if whole else GAPPED)
+    _heard(state, ts, state[QUOTE_STATE], stale_ns)
+    state[SUMS + TOP_SUM] += state[QUOTE_LOTS] + state[QUOTE_LOTS + 1]
 
 
 @inner_kernel
@@ -388,7 +400,7 @@ def measure_rows(
                 start_bin(state)
                 closed += 1
         elif what == QUOTE and source == TICKER:
-            _quote_row(state, ts, sign, flag, price_ticks[i], qty_lots[i], stale_ns, match_ns)
+            _quote_row(state, settings, ts, sign, flag, price_ticks[i], qty_lots[i], stale_ns, match_ns)
         i += 1
     state[WRITTEN] = closed
     return i
