@@ -45,7 +45,8 @@ def test_decision_has_its_four_parts(page: Path) -> None:
 
 
 def test_ofi_table_follows_its_formula() -> None:
-    table = [r for r in rows((DOCS / "theory" / "flow.md").read_text(encoding="utf-8")) if len(r) == 6 and r[0] != "bid"]
+    text = (DOCS / "theory" / "flow.md").read_text(encoding="utf-8").partition("## Order-flow imbalance, best level")[2]
+    table = [r for r in rows(text.partition("*What is published.*")[0]) if len(r) == 6 and r[0] != "bid"]
     books = [tuple(number(cell) for cell in row[:4]) for row in table]
     assert len(books) == 8
     for (pb0, qb0, pa0, qa0), (pb, qb, pa, qa), row in zip(books[:-1], books[1:], table[1:], strict=True):

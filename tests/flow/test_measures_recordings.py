@@ -69,7 +69,7 @@ def test_order_flow_explains_the_mid_on_binance(name: str, quotes: QuoteSource, 
 def test_order_flow_explains_the_mid_on_nyse(symbol: str, locked: LockedRule, expected: float, data_dir: Path) -> None:
     """Ten-second bins, a line each half-hour of 09:30 to 16:00 in New York; Cont, Kukanov and Stoikov found .65 on average.
 
-    The recording's README has .75, .52 and .60. Its sides are told one at a time, so a new bid may stand beside an old ask: in BAC
+    The README beside them has .75, .52 and .60. Sides are told one at a time, so a new bid may stand beside an old ask: in BAC
     a fifth of all quotes lock, for up to seven minutes. As an independent script of dictionaries found it, by either rule.
     """
     stock = Instrument(

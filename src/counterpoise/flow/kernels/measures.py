@@ -13,13 +13,6 @@ from counterpoise.core.arrays import Float1D, Int1D, Int2D, Int8_1D, UInt8_1D
 from counterpoise.core.jit import borrow, inner_kernel, kernel
 from counterpoise.flow.kernels.bins import BIN_END, NOT_OPEN, RULE, SIZE, TIME, WRITTEN, fills, start_bin
 from counterpoise.flow.kernels.columns import (
-    ASK,
-    ASK_DEPTH,
-    BANDS,
-    BANDS_AT,
-    BANDS_COUNT,
-    BID,
-    BID_DEPTH,
     BIN_SUMS,
     BUY,
     BUY_TRADES,
@@ -42,7 +35,6 @@ from counterpoise.flow.kernels.columns import (
     MAX_DELTA,
     MESSAGES,
     MIN_DELTA,
-    NEAR,
     NEW_KEY,
     NEW_LOTS,
     NEW_QUOTE_KEY,
@@ -60,7 +52,6 @@ from counterpoise.flow.kernels.columns import (
     SELL,
     SELL_TRADES,
     SELL_VALUE,
-    SLOPES,
     SOURCE,
     STALE_NS,
     STANDING,
@@ -78,12 +69,11 @@ from counterpoise.flow.kernels.columns import (
     VALID,
     WORST,
 )
-from counterpoise.flow.kernels.depth import NEAR as WALK_NEAR
-from counterpoise.flow.kernels.depth import WALK_SIZE, band_depths, slope, walk
 from counterpoise.flow.kernels.queues import forget, queue_change, split_change, traded
+from counterpoise.flow.kernels.standing import write_standing
 from counterpoise.market.kernels.book import STATE, apply_row, settle
 from counterpoise.market.kernels.codes import CROSSED, DELTA, FIRST, GAP, GAPPED, LAST, QUOTE, STALE, SYNCED, TRADE
-from counterpoise.market.kernels.ladder import ABOVE_ALL, BEST, HEAD, NO_KEY, fill_top, room, set_level
+from counterpoise.market.kernels.ladder import ABOVE_ALL, NO_KEY, fill_top, room, set_level
 
 __all__ = ["close_bins", "close_open", "measure_rows"]
 
@@ -264,47 +254,6 @@ def _quality(state: Int1D, end: int, source: int, stale_ns: int) -> int:
 
 
 @kernel
-def _write_depth(book: Int1D, state: Int1D, settings: Float1D, row: Int1D) -> None:
-    """Best prices and resting lots at the end of the bin."""
-    source, bands = settings[SOURCE], int(settings[BANDS_COUNT])
-    bid, ask = (state[QUOTE_KEY], state[QUOTE_KEY + 1]) if source == TICKER else (book[BEST], book[HEAD + BEST])
-    row[BID], row[ASK] = bid, ask
-    if source != DEPTH:  # the tops are kept for the depth stream's order flow alone
-        fill_top(book, 0, 0, ABOVE_ALL, state[TOP_KEY : TOP_KEY + LEVELS], state[TOP_LOTS : TOP_LOTS + LEVELS])
-        fill_top(book, 1, 0, ABOVE_ALL, state[TOP_KEY + LEVELS : TOP_LOTS], state[TOP_LOTS + LEVELS : NEW_KEY])
-    for side in range(2):
-        total = 0
-        for level in range(LEVELS):
-            total += state[TOP_LOTS + side * LEVELS + level]
-            row[BID_DEPTH + side * LEVELS + level] = total
-    if source == TICKER:
-        row[BID_DEPTH], row[ASK_DEPTH] = state[QUOTE_LOTS], state[QUOTE_LOTS + 1]
-    if not row[MESSAGES]:  # the mean over no message is what stands
-        row[MESSAGES] = 1
-        row[TOP_SUM] = row[BID_DEPTH] + row[ASK_DEPTH]
-        row[DEPTH_SUM] = row[BID_DEPTH + LEVELS - 1] + row[ASK_DEPTH + LEVELS - 1]
-    row[SLOPES:] = 0
-    if bid == NO_KEY or ask == NO_KEY:
-        return
-    mid = (bid - ask) / 2
-    reals = row.view(np.float64)
-    shares = settings[BANDS_AT : BANDS_AT + bands]
-    band_depths(book, mid, shares, row[BANDS : BANDS + 2 * bands])
-    reach = shares[bands - 1] * abs(mid) if bands else 0.0
-    values = settings[BANDS_AT + bands :]
-    met = np.empty(WALK_SIZE + len(values))
-    for side in range(2):
-        keys = state[TOP_KEY + side * LEVELS : TOP_KEY + (side + 1) * LEVELS]
-        reals[SLOPES + side] = slope(keys, state[TOP_LOTS + side * LEVELS : TOP_LOTS + (side + 1) * LEVELS], mid)
-        at = BANDS + 2 * bands + (1 - side) * len(values)
-        reals[at : at + len(values)] = np.nan
-        if mid > 0:
-            walk(book, side, mid, reach, values, settings[INVERSE] != 0, met)
-            reals[NEAR + side] = met[WALK_NEAR]
-            reals[at : at + len(values)] = met[WALK_SIZE:]
-
-
-@kernel
 def _close_bin(book: Int1D, state: Int1D, settings: Float1D, end: int, complete: bool, row: Int1D) -> None:
     """Write the open bin, and begin the next."""
     source = settings[SOURCE]
@@ -322,7 +271,7 @@ def _close_bin(book: Int1D, state: Int1D, settings: Float1D, end: int, complete:
     row[END] = end
     row[COMPLETE] = complete
     row[QUALITY] = SYNCED if source == TRADES_ONLY else max(state[WORST], quality)
-    _write_depth(book, state, settings, row)
+    write_standing(book, state, settings, row)
     sums[:BIN_SUMS] = 0
     sums[OPEN], sums[HIGH], sums[LOW], sums[CLOSE] = NO_KEY, NO_KEY, NO_KEY, NO_KEY
     state[QUEUES : QUEUES + 3] = 0
