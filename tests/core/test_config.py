@@ -115,3 +115,8 @@ def test_the_hash_changes_with_any_value() -> None:
         Plan(name="a", legs=[Leg(instrument="x", qty=2.0)]),
     ]
     assert len({config_hash(plan) for plan in plans}) == len(plans)
+
+
+def test_an_integer_in_a_float_field_hashes_as_the_float() -> None:
+    assert config_hash(Leg(instrument="a", qty=2)) == config_hash(Leg(instrument="a", qty=2.0))
+    assert config_hash(Leg(instrument="a", qty=2)) != config_hash(Leg(instrument="a", qty=3))

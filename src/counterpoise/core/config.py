@@ -48,8 +48,9 @@ def parse_config(text: str, into: type[ConfigT], *, source: str = "<text>") -> C
 
 
 def config_hash(config: msgspec.Struct) -> str:
-    """First 16 hex digits of the SHA-256 of the config's canonical JSON, defaults included."""
-    canonical = msgspec.json.encode(msgspec.to_builtins(config), order="sorted")
+    """First 16 hex digits of the SHA-256 of the config's canonical JSON, defaults included; 2 and 2.0 are one float."""
+    typed = msgspec.convert(msgspec.to_builtins(config), type(config))
+    canonical = msgspec.json.encode(msgspec.to_builtins(typed), order="sorted")
     return hashlib.sha256(canonical).hexdigest()[:16]
 
 

@@ -2,6 +2,7 @@
 
 from counterpoise.market.bars import BarStream, imbalance_bars, notional_bars, time_bars, trade_bars, volume_bars
 from counterpoise.market.book import Book, Levels
+from counterpoise.market.chain import chain_at, chain_quotes
 from counterpoise.market.event import Events, Feed, merge_events
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.market.order import (
@@ -18,6 +19,7 @@ from counterpoise.market.order import (
 from counterpoise.market.quality import BookState, QualityReport, check_events
 from counterpoise.market.sequence import Synchroniser, Update, Verdict, sequence_rule
 from counterpoise.market.symbol import format_instrument, parse_instrument
+from counterpoise.market.tree import Node, Tree, TreeHistory
 from counterpoise.market.venue import TopOfBook, Venue, VenueEvent
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Instrument",
     "InstrumentKind",
     "Levels",
+    "Node",
     "Order",
     "OrderState",
     "OrderType",
@@ -41,10 +44,14 @@ __all__ = [
     "Synchroniser",
     "TimeInForce",
     "TopOfBook",
+    "Tree",
+    "TreeHistory",
     "Update",
     "Venue",
     "VenueEvent",
     "Verdict",
+    "chain_at",
+    "chain_quotes",
     "check_events",
     "format_instrument",
     "imbalance_bars",
