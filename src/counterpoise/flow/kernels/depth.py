@@ -64,7 +64,7 @@ def slope(keys: Int1D, lots: Int1D, mid: float) -> float:
 def _level(key: int, lots: float, centre: float, reach: float, values: Float1D, inverse: bool, out: Float1D) -> bool:
     """Add one level; whether levels below it can still matter."""
     distance = centre - key
-    if distance < reach:
+    if 0.0 < reach and distance < reach:
         out[NEAR] += lots * (1.0 - distance / reach)
     wanted = int(out[_COST_NEXT])
     if wanted == len(values):
