@@ -85,7 +85,7 @@ def test_every_key_of_a_run_is_explained() -> None:
             keys.add(field.name)
             if isinstance(field.type, msgspec.inspect.StructType):
                 todo.append(field.type.cls)
-    assert not keys - explained - {"data", "parent", "flow", "venue", "limits"}
+    assert not keys - explained - {"data", "parent", "flow", "venue", "limits", "report"}
 
 
 def test_every_variable_of_the_environment_is_listed() -> None:

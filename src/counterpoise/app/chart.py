@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
+from datetime import datetime, timedelta
 from typing import Final
 
-__all__ = ["BOLD", "BUYERS", "PLAIN", "SELLERS", "coloured", "decimals", "short", "wrapped"]
+from counterpoise.core.units import US_NS, format_duration
+
+__all__ = ["BOLD", "BUYERS", "PLAIN", "SELLERS", "coloured", "decimals", "lasted", "short", "wrapped"]
 
 BUYERS: Final = "\x1b[34m"  # blue, yellow: the nearest to our colours that every terminal has
 SELLERS: Final = "\x1b[33m"
@@ -40,6 +43,11 @@ def short(value: float, *, sign: bool = False) -> str:
 def decimals(step: float) -> int:
     """Digits after the point that a price step needs."""
     return len(f"{step:.12f}".rstrip("0").partition(".")[2])
+
+
+def lasted(start: datetime, end: datetime) -> str:
+    """Time between two moments, to the microsecond."""
+    return format_duration((end - start) // timedelta(microseconds=1) * US_NS)
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import Final
 
+from counterpoise.app.panels import PANEL_FRAMES
 from counterpoise.balance.parent import ParentConfig
 from counterpoise.core.config import Config
-from counterpoise.core.errors import ConfigError
+from counterpoise.core.errors import ConfigError, UnknownName
 from counterpoise.core.units import parse_decimal, parse_duration
 from counterpoise.flow.measures import DEFAULT_BANDS_BPS, QuoteSource
 from counterpoise.risk.limits import Limits
@@ -17,7 +18,7 @@ from counterpoise.sim.latency import ConstantLatency
 from counterpoise.sim.market import MarketConfig
 from counterpoise.sim.response import Response
 
-__all__ = ["DataConfig", "FlowConfig", "RunConfig", "VenueConfig", "recordings"]
+__all__ = ["DataConfig", "FlowConfig", "ReportConfig", "RunConfig", "VenueConfig", "recordings"]
 
 DATA_VARIABLE: Final = "COUNTERPOISE_DATA"
 
@@ -68,6 +69,26 @@ class FlowConfig(Config, frozen=True, kw_only=True):
     stale_after: str = "10s"
 
 
+class ReportConfig(Config, frozen=True, kw_only=True):
+    """What the report tells of the market besides the order.
+
+    Parameters
+    ----------
+    panels : tuple of str
+        Keys of `counterpoise.app.panels.PANEL_FRAMES`. Each detector of manipulation has a kernel of its own, which takes 4 to
+        8 s to compile before its first run on a machine; sweeps take 25 s.
+    """
+
+    panels: tuple[str, ...] = ("sized_flow", "footprint", "profile", "absorption")
+
+    def __post_init__(self) -> None:
+        for name in self.panels:
+            if name not in PANEL_FRAMES:
+                raise UnknownName("panel in [report] panels", name, PANEL_FRAMES)
+        if len(set(self.panels)) < len(self.panels):
+            raise ConfigError(f"[report] panels names one twice: {', '.join(self.panels)}; name each once")
+
+
 class VenueConfig(Config, frozen=True, kw_only=True):
     """Models of the simulated venue."""
 
@@ -101,6 +122,7 @@ class RunConfig(Config, frozen=True, kw_only=True):
     flow: FlowConfig = FlowConfig()
     venue: VenueConfig = VenueConfig()
     limits: Limits = Limits()
+    report: ReportConfig = ReportConfig()
 
     def __post_init__(self) -> None:
         for text in (self.decide_every, self.start_after, self.end_before):

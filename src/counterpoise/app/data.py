@@ -38,7 +38,7 @@ def open_feed(data: DataConfig, *, config_path: Path, out: Path) -> tuple[Feed, 
 
 
 class WatchedFeed:
-    """A feed that remembers what it gave of one instrument, for its quality report; `terms` are that instrument's."""
+    """A feed that remembers what it gave of one instrument, for its quality and its panels; `terms` are that instrument's."""
 
     def __init__(self, feed: Feed, terms: Instrument) -> None:
         self._feed, self._terms = feed, terms

@@ -12,8 +12,8 @@ import polars as pl
 from plotly.subplots import make_subplots
 
 from counterpoise.app.chart import BOLD, BUYERS, PLAIN, SELLERS, coloured, decimals, short, wrapped
-from counterpoise.app.figures import BLUE, INK, ORANGE
-from counterpoise.app.page import dressed, page, picture, table
+from counterpoise.app.figures import BLUE, INK, ORANGE, dressed
+from counterpoise.app.page import page, picture, table
 from counterpoise.flow.auction.diagonal import stacked_imbalances
 from counterpoise.market.instrument import Instrument
 

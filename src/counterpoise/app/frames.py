@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from counterpoise.app.panels import PANEL_FRAMES
 from counterpoise.market.instrument import Instrument
 from counterpoise.runtime.session import SessionResult
 from counterpoise.sim.venue import FillContext, SimVenue
@@ -38,6 +39,8 @@ class RunFrames:
         Children in the order they were sent: ts, client_id, side (±1), price, qty, time_in_force.
     depth : DataFrame
         Samples of the book as shown: ts, price (lower edge of a row), signed_qty (bids up, asks down), row_price (its height).
+    panels : dict of DataFrame
+        What the report's panels about the market show, see `counterpoise.app.panels.panel_frames`.
     """
 
     flow: pl.DataFrame
@@ -45,11 +48,15 @@ class RunFrames:
     fills: pl.DataFrame
     orders: pl.DataFrame
     depth: pl.DataFrame
+    panels: dict[str, pl.DataFrame]
 
     def write(self, folder: Path) -> None:
-        for name in ("flow", "steps", "fills", "orders", "depth"):
-            frame: pl.DataFrame = getattr(self, name)
+        """One file a frame; those of panels that an earlier run had and this one has not are taken away."""
+        own: dict[str, pl.DataFrame] = {name: getattr(self, name) for name in ("flow", "steps", "fills", "orders", "depth")}
+        for name, frame in (own | self.panels).items():
             frame.write_parquet(folder / f"{name}.parquet")
+        for name in {name for names in PANEL_FRAMES.values() for name in names} - set(self.panels):
+            (folder / f"{name}.parquet").unlink(missing_ok=True)
 
 
 class DepthPicture:
@@ -84,7 +91,11 @@ class DepthPicture:
 
 
 def run_frames(
-    result: SessionResult, instrument: Instrument, contexts: Sequence[FillContext], picture: DepthPicture
+    result: SessionResult,
+    instrument: Instrument,
+    contexts: Sequence[FillContext],
+    picture: DepthPicture,
+    panels: dict[str, pl.DataFrame],
 ) -> RunFrames:
     """Tables of a session in prices and quantities, times as UTC."""
     price, qty = instrument.price_grid, instrument.qty_grid
@@ -145,4 +156,4 @@ def run_frames(
     depth = pl.DataFrame(
         picture.samples, schema={"ts": pl.Int64, "price": pl.Float64, "signed_qty": pl.Float64}, orient="row"
     ).with_columns(pl.col("ts").cast(time), row_price=pl.lit(picture.row_price))
-    return RunFrames(result.measures[instrument.id], steps, fills, orders, depth)
+    return RunFrames(result.measures[instrument.id], steps, fills, orders, depth, panels)

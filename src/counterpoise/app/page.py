@@ -9,12 +9,9 @@ from typing import Any, Final
 import polars as pl
 from plotly.offline import get_plotlyjs
 
-from counterpoise.app import figures
+__all__ = ["STYLE", "listing", "page", "picture", "table"]
 
-__all__ = ["dressed", "page", "picture", "table"]
-
-_GRID: Final = "rgba(139,146,156,0.22)"
-_STYLE: Final = """
+STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1d232b; --soft: #667080; --page: #ffffff; --card: #f4f6f9; --line: #dfe4ea; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e8ecf1; --soft: #9aa4b2; --page: #12161c; --card: #1b212a; --line: #2c3540; }
@@ -51,7 +48,7 @@ def page(title: str, note: str, cards: Iterable[tuple[str, str]], sections: Iter
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(title)}</title><style>{_STYLE}</style><script>{get_plotlyjs()}</script></head><body>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body>"
         f"<h1>{escape(title)}</h1><p class='note'>{escape(note)}</p><div class='cards'>{shown}</div>{''.join(sections)}"
         "</body></html>\n"
     )
@@ -78,23 +75,11 @@ def table(title: str, frame: pl.DataFrame) -> str:
     )
 
 
-def dressed(figure: Any, *, y: str, height: int) -> Any:
-    """A figure in the report's look: no ground of its own, ink that reads on dark and light."""
-    figure.update_layout(
-        template="none",
-        height=height,
-        margin={"l": 80, "r": 20, "t": 30, "b": 40},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, sans-serif", "size": 12, "color": figures.INK},
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
-        hovermode="closest",
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": figures.INK, "activecolor": figures.BLUE},
-    )
-    figure.update_xaxes(gridcolor=_GRID, zeroline=False)
-    figure.update_yaxes(gridcolor=_GRID, zerolinecolor=_GRID)
-    figure.update_yaxes(title_text=y, row=1, col=1)
-    return figure
+def listing(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A short table, open."""
+    top = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<div class='wide'><table><tr>{top}</tr>{body}</table></div>"
 
 
 def _cell(value: object) -> str:

@@ -10,34 +10,20 @@ import msgspec
 from plotly.offline import get_plotlyjs
 
 from counterpoise.app import figures
+from counterpoise.app.page import STYLE, listing, picture
+from counterpoise.app.panel_sections import market_sections
 from counterpoise.app.run import Run
 from counterpoise.core.units import format_time
 
 __all__ = ["render", "write_report"]
 
 _STYLE: Final = """
-:root { color-scheme: light dark; --ink: #1d232b; --soft: #667080; --page: #ffffff; --card: #f4f6f9; --line: #dfe4ea;
-        --gain: #1f5fb8; --loss: #b35900; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e8ecf1; --soft: #9aa4b2; --page: #12161c; --card: #1b212a; --line: #2c3540;
-          --gain: #7fb2ff; --loss: #ffab4d; }
-}
-* { box-sizing: border-box; }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); margin: 0 auto; max-width: 1180px;
-       padding: 28px 20px 60px; }
-h1 { font-size: 26px; margin: 0 0 2px; } h2 { font-size: 18px; margin: 38px 0 4px; }
-p.note { color: var(--soft); margin: 0 0 8px; max-width: 75ch; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 10px; margin: 20px 0 6px; }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 10px 14px; }
-.card b { display: block; font-size: 20px; font-variant-numeric: tabular-nums; }
-.card span { color: var(--soft); font-size: 13px; }
+:root { --gain: #1f5fb8; --loss: #b35900; }
+@media (prefers-color-scheme: dark) { :root { --gain: #7fb2ff; --loss: #ffab4d; } }
 .loss b { color: var(--loss); } .gain b { color: var(--gain); }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; margin: 6px 0 14px; }
-th, td { text-align: right; padding: 3px 14px 3px 0; border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; } th { color: var(--soft); font-weight: 500; }
+th:first-child, td:first-child, th:last-child, td:last-child { text-align: left; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px; overflow-x: auto;
       font-size: 13px; }
-.wide { overflow-x: auto; }
 """
 _ASSUMPTIONS: Final = (
     "Our orders join the queue behind all that is displayed; cancels are assumed to come from behind us.",
@@ -61,29 +47,32 @@ def render(run: Run) -> str:
     title = f"{summary['side'].capitalize()} {summary['qty']} {unit} of {instrument.id}"
     span = f"{format_time(summary['start_ns'], digits=0)} to {format_time(summary['end_ns'], digits=0)}"
     frames = run.frames
+    market = market_sections(frames, instrument, run.config.report.panels, average_price=run.shortfall.average_price)
     sections = [
-        _figure(
+        picture(
             "Price and fills",
             "Each mark is a child order at its average price; its area grows with its quantity.",
             figures.price_figure(frames.flow, frames.steps, frames.fills, run.shortfall, quote=instrument.quote),
         ),
-        _figure(
+        picture(
             "Schedule against fills",
             "The schedule is what should be done by the end of each slice.",
             figures.schedule_figure(frames.steps, unit=unit, cap=run.config.parent.max_participation),
         ),
-        _figure(
+        picture(
             "What it cost",
             "Implementation shortfall against the mid when the order was decided, by cause. Positive is a cost.",
             figures.cost_figure(run.shortfall),
         )
         + _cost_table(run),
-        _figure("Order flow", _flow_note(summary), figures.flow_figure(frames.flow, unit=unit)),
-        _figure(
+        picture("Order flow", _flow_note(summary), figures.flow_figure(frames.flow, unit=unit)),
+        *(market.get(name, "") for name in ("sized_flow", "footprint", "profile")),
+        picture(
             "Depth",
             "Quantity displayed around mid as we saw it, our own impact included: blue bids, orange asks.",
             figures.depth_figure(frames.depth, frames.steps, unit=unit, quote=instrument.quote),
         ),
+        *(market.get(name, "") for name in ("absorption", "sweeps", "manipulation", "absent")),
         f"<h2>Data quality</h2><div class='wide'>{run.quality.to_html()}</div>",
         "<h2>Assumptions</h2><ul>" + "".join(f"<li>{escape(text)}</li>" for text in _ASSUMPTIONS) + "</ul>",
         f"<h2>Configuration</h2><p class='note'>Hash {summary['config_hash']}, data {summary['data_hash']}, "
@@ -92,7 +81,7 @@ def render(run: Run) -> str:
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(title)}</title><style>{_STYLE}</style><script>{get_plotlyjs()}</script></head><body>"
+        f"<title>{escape(title)}</title><style>{STYLE}{_STYLE}</style><script>{get_plotlyjs()}</script></head><body>"
         f"<h1>{escape(title)}</h1><p class='note'>{span}</p>{_cards(run)}{''.join(sections)}</body></html>\n"
     )
 
@@ -119,8 +108,8 @@ def _cards(run: Run) -> str:
 def _cost_table(run: Run) -> str:
     names = ("delay", "spread", "impact", "timing", "opportunity", "fees", "total")
     cost = run.shortfall
-    rows = "".join(f"<tr><td>{n}</td><td>{_money(getattr(cost, n), run)}</td><td>{cost.bps(n):+.3f}</td></tr>" for n in names)
-    return f"<table><tr><th>cause</th><th>{run.instrument.settle}</th><th>bps</th></tr>{rows}</table>"
+    rows = [(n, _money(getattr(cost, n), run), f"{cost.bps(n):+.3f}") for n in names]
+    return listing(("cause", run.instrument.settle, "bps"), rows)
 
 
 def _flow_note(summary: dict[str, Any]) -> str:
@@ -131,14 +120,6 @@ def _flow_note(summary: dict[str, Any]) -> str:
         f"Best-level order-flow imbalance explains {100 * explained:.0f} % of the variance of the mid's change in a bin. "
         "That is what moved the price, not a forecast of it."
     )
-
-
-def _figure(title: str, note: str, figure: Any) -> str:
-    name = title.lower().replace(" ", "-")
-    body = figure.to_html(
-        full_html=False, include_plotlyjs=False, div_id=name, config={"displaylogo": False, "responsive": True}
-    )
-    return f"<h2>{escape(title)}</h2><p class='note'>{escape(note)}</p>{body}"
 
 
 def _config(run: Run) -> str:

@@ -23,6 +23,7 @@ from counterpoise.app.config import RunConfig
 from counterpoise.app.data import WatchedFeed, open_feed
 from counterpoise.app.flows import explained
 from counterpoise.app.frames import DepthPicture, RunFrames, run_frames
+from counterpoise.app.panels import panel_frames
 from counterpoise.balance.parent import Parent
 from counterpoise.balance.tca import Executions, Shortfall, shortfall
 from counterpoise.core.clock import SimClock
@@ -89,9 +90,11 @@ def run_config(config: RunConfig, *, config_path: Path, out: Path, progress: Pro
     picture = DepthPicture(venue, instrument, at_least_ns=parse_duration(config.flow.every))
     result, parent = _session(config, venue, instrument, out, picture, progress)
     stale_ns = parse_duration(config.flow.stale_after)
-    quality = check_events(merge_events(watched.seen), instrument, stale_ns=stale_ns)
+    events = merge_events(watched.seen)
+    quality = check_events(events, instrument, stale_ns=stale_ns)
     cost = _cost(result, parent, venue.contexts())
-    frames = run_frames(result, instrument, venue.contexts(), picture)
+    panels = panel_frames(events, instrument, panels=config.report.panels, every=Bins.parse(config.flow.every))
+    frames = run_frames(result, instrument, venue.contexts(), picture, panels)
     summary = _summary(config, parent, result, cost=cost, frames=frames, data_hash=data_hash)
     _write(out, config, summary, frames, quality)
     filled = instrument.qty_grid.decimal(parent.filled_lots)
