@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.book.absorption import GROUPS, Absorption, find_absorption
+from counterpoise.flow.book.absorption import Absorption, find_absorption
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument
 from reference.absorbing_stream import AbsorbingStream
 from reference.binance_recordings import CAPTURES, read_recording
+from reference.flow_walk import run
 from reference.message_script import T0, events_of
 from reference.naive_absorption import naive_absorption
-from reference.table_laws import assert_mirror, assert_no_look_ahead, assert_scale, assert_stream_laws, whole
 
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
@@ -36,7 +36,7 @@ def stream(seed: int, *, messages: int = 150, **kwargs: int) -> Events:
 
 
 def assert_equals_naive(events: Events, instrument: Instrument = PERP, **given: Any) -> pl.DataFrame:
-    frame = whole(lambda: Absorption(instrument, **given), events)
+    frame = run(lambda: Absorption(instrument, **given), events)
     times = [pl.col(name).dt.epoch("ns") for name in ("ts_local", "ts_start", "ts_known", "ts_end")]
     found, expected = frame.with_columns(times).to_dicts(), naive_absorption(events, instrument, **given)
     assert len(found) == len(expected)
@@ -58,7 +58,7 @@ def test_equals_naive_twin_on_random_streams(seed: int, rule: dict[str, Any], ti
 def test_random_streams_hold_every_end() -> None:
     """The comparison above would be hollow if all episodes ended alike, or none was found by some rule."""
     for rule in RULES:
-        frames = [whole(lambda r=rule: Absorption(PERP, **LOOSE, **r), stream(seed)) for seed in range(60)]
+        frames = [run(lambda r=rule: Absorption(PERP, **LOOSE, **r), stream(seed)) for seed in range(60)]
         counts = dict(pl.concat(frames)["ended"].value_counts().rows())
         assert sum(counts.values()) > 30
         if "sigmas" not in rule["threshold"]:
@@ -67,20 +67,6 @@ def test_random_streams_hold_every_end() -> None:
 
 def test_equals_naive_twin_on_the_shortest_patience() -> None:
     assert assert_equals_naive(stream(3, messages=80), **LOOSE, threshold="qty:0.001").height > 3
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("rule", [0, 1])
-def test_laws(rule: int, seed: int) -> None:
-    def make() -> Absorption:
-        return Absorption(PERP, **LOOSE, **RULES[rule])
-
-    events = stream(seed, messages=300)
-    assert assert_no_look_ahead(make, events, seed=seed) > 5
-    assert_stream_laws(make, events, seed=seed)
-    assert_mirror(make, events, GROUPS, PERP)
-    if rule == 0:  # an amount that was given does not grow with sizes
-        assert_scale(make, events, GROUPS, factor=64)
 
 
 START = (0, SNAPSHOT, [(1, 99, 50), (1, 100, 10), (-1, 102, 10), (-1, 103, 50)])
@@ -96,7 +82,7 @@ HIT = [
 
 def only(*messages: Any, **given: Any) -> dict[str, Any]:
     """The one row of a script of buys that hit 10.2."""
-    frame = whole(lambda: Absorption(COIN, **{"threshold": "qty:16", **given}), events_of([*HIT, *messages]))
+    frame = run(lambda: Absorption(COIN, **{"threshold": "qty:16", **given}), events_of([*HIT, *messages]))
     assert frame.height == 1
     return frame.row(0, named=True)
 
@@ -155,8 +141,8 @@ def test_volume_counts_once_the_book_has_answered() -> None:
 
 
 def test_volume_of_too_long_ago_does_not_count() -> None:
-    assert whole(lambda: Absorption(COIN, threshold="qty:16", within_ns=300 * MS_NS), events_of(HIT)).height == 1
-    assert whole(lambda: Absorption(COIN, threshold="qty:16", within_ns=250 * MS_NS), events_of(HIT)).height == 0
+    assert run(lambda: Absorption(COIN, threshold="qty:16", within_ns=300 * MS_NS), events_of(HIT)).height == 1
+    assert run(lambda: Absorption(COIN, threshold="qty:16", within_ns=250 * MS_NS), events_of(HIT)).height == 0
 
 
 def test_the_threshold_is_of_whole_windows_before() -> None:
@@ -166,12 +152,12 @@ def test_the_threshold_is_of_whole_windows_before() -> None:
     first = [(0.6, TRADE, [(1, 110, 500)])]  # of the window that was not seen whole
     for sigmas, rows in (("2", 1), ("2.5", 0)):
         given: dict[str, Any] = {"threshold": f"sigmas:{sigmas}", "within_ns": SECOND_NS, "memory": 3, "warm": 2}
-        frame = whole(lambda g=given: Absorption(COIN, **g), events_of([*past[:2], *first, *past[2:], *now]))
+        frame = run(lambda g=given: Absorption(COIN, **g), events_of([*past[:2], *first, *past[2:], *now]))
         assert frame.height == rows
         if rows:
             assert frame["threshold"].to_list() == [12.0]
         given["warm"] = 3
-        assert whole(lambda g=given: Absorption(COIN, **g), events_of([*past, *now])).height == 0
+        assert run(lambda g=given: Absorption(COIN, **g), events_of([*past, *now])).height == 0
 
 
 def test_more_fills_than_are_told_apart_are_all_counted() -> None:
@@ -179,10 +165,10 @@ def test_more_fills_than_are_told_apart_are_all_counted() -> None:
     one_by_one = [
         m for i in range(300) for m in ((1 + i / 100, TRADE, [(1, 102, 1)]), (1.005 + i / 100, DELTA, [(-1, 102, 10)]))
     ]
-    row = whole(lambda: Absorption(COIN, threshold="qty:300"), events_of([START, *one_by_one])).row(0, named=True)
+    row = run(lambda: Absorption(COIN, threshold="qty:300"), events_of([START, *one_by_one])).row(0, named=True)
     assert (row["traded"], row["refilled"], row["fills"]) == (300.0, 300.0, 300)
     at_once = [START, (1, TRADE, [(1, 102, 1)] * 100), (1.1, DELTA, [(-1, 102, 10)])]
-    row = whole(lambda: Absorption(COIN, threshold="qty:100"), events_of(at_once)).row(0, named=True)
+    row = run(lambda: Absorption(COIN, threshold="qty:100"), events_of(at_once)).row(0, named=True)
     assert (row["traded"], row["refilled"], row["fills"]) == (100.0, 100.0, 100)
     apart = [START, *((1 + i / 1000, TRADE, [(1, 102, 1)]) for i in range(100)), (1.1, DELTA, [(-1, 102, 10)])]
     events = events_of(apart)

@@ -16,7 +16,7 @@ from counterpoise.flow.impact.cross_impact_fit import GROUPS, CrossImpactFit, fi
 from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.flow.measures import measure
 from reference.binance_recordings import CAPTURES, read_recording
-from reference.measure_laws import column_of
+from reference.flow_walk import assert_described
 
 SEEDS = np.random.SeedSequence(20261123).spawn(20)
 TRUTH = np.array([[2.0, 0.8, 0.3], [0.8, 1.5, 0.4], [0.3, 0.4, 1.0]])
@@ -61,8 +61,7 @@ def test_raw_is_least_squares() -> None:
     fit = fitted(table)
     assert fit.raw == pytest.approx(expected)
     assert fit.frame.filter(moved="b", traded="c")["raw"].item() == pytest.approx(expected[1, 2])
-    for name in fit.frame.columns:
-        column_of(GROUPS, name)
+    assert_described(GROUPS, fit.frame)
 
 
 def test_an_asymmetric_truth_is_projected_and_said() -> None:

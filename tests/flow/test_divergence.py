@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,14 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS
-from counterpoise.flow.tape.divergence import GROUPS, Divergences, Swings, chance_of_divergence, divergences, swings
+from counterpoise.flow.tape.divergence import Divergences, chance_of_divergence, divergences, swings
 from counterpoise.market.event import FIRST, GAP, LAST, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
-from reference import trade_laws as laws
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.message_script import T0, events_of
 from reference.naive_divergence import naive_divergences, naive_swings, stretches
 from reference.random_stream import RandomStream
-from reference.random_tape import CENTRE, random_tape
+from reference.random_tape import random_tape
 
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 SIZES: tuple[dict[str, Any], ...] = ({"ticks": 1}, {"ticks": 4}, {"ticks": 15}, {"bps": Fraction(1, 4)}, {"bps": Fraction(2)})
@@ -169,21 +167,6 @@ def test_bad_parameters_are_refused(wrong: dict[str, Any], words: str) -> None:
         Divergences(PERP, **wrong)
     with pytest.raises(InputError, match="between -1 and 1"):
         chance_of_divergence(1.1)
-
-
-# laws
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(("made", "group"), [(Swings, GROUPS[0]), (Divergences, GROUPS[1])], ids=["swings", "divergences"])
-def test_laws(made: Any, group: Any, seed: int) -> None:
-    events, make = random_tape(seed, 400, odd=0.2), partial(made, PERP, reversal_ticks=5)
-    assert laws.run(make, events).height > 5
-    laws.assert_described(group, laws.run(make, events))
-    laws.assert_same_however_cut(make, events, seed=seed)
-    laws.assert_no_look_ahead(make, events, time="ts_local", seed=seed, known_at_end=False)
-    laws.assert_scale(make, group, events)
-    laws.assert_mirror(make, group, events, centre=CENTRE, tick=0.1)
 
 
 @given(seed=st.integers(0, 2**32), ticks=st.integers(1, 30))

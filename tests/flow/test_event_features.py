@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
@@ -136,55 +133,6 @@ def test_equals_naive_on_a_recording(data_dir: Path) -> None:
     frame = event_features(start, COIN)
     assert frame.height > 500
     assert frame.with_columns(pl.col("ts_local").dt.epoch("ns")).to_dicts() == naive_event_features(start, COIN)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_batch_is_stream_is_rows_is_memory(seed: int) -> None:
-    events, draw = stream(seed), random.Random(seed)
-    before, whole = [column.copy() for column in events], event_features(events, PERP)
-    for at in (sorted(draw.sample(range(1, events.rows), 20)), range(1, events.rows)):
-        made, frames = EventFeatures(PERP), []
-        for n, (i, j) in enumerate(zip([0, *at], [*at, events.rows], strict=True)):
-            frames.append(made.step(events.cut(i, j)))
-            made = EventFeatures(PERP).restore(made.save()) if n % 50 == 3 else made
-        assert_frame_equal(pl.concat([*frames, made.finish()]), whole, check_exact=True)
-    single = EventFeatures(PERP)
-    for row in zip(*(column.tolist() for column in events), strict=True):
-        single.event(row)
-    assert_frame_equal(single.finish(), whole, check_exact=True)
-    assert all(np.array_equal(now, then) for now, then in zip(events, before, strict=True))
-    assert_frame_equal(event_features(events, PERP), whole, check_exact=True)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_no_look_ahead(seed: int) -> None:
-    events, draw = stream(seed), np.random.default_rng(seed)
-    whole = event_features(events, PERP)
-    for start in draw.integers(1, events.rows, 6).tolist():
-        start = events.until(int(events.ts_local[start]))
-        lots = events.qty_lots.copy()
-        lots[start:] = draw.integers(0, 10**6, events.rows - start)
-        known = pl.col("ts_local").dt.epoch("ns") < int(events.ts_local[start])
-        for other in (events._replace(qty_lots=lots), events.cut(0, start)):
-            assert_frame_equal(event_features(other, PERP).filter(known), whole.filter(known), check_exact=True)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_scale_and_mirror(seed: int) -> None:
-    events = stream(seed)
-    base = event_features(events, PERP)
-    scaled = event_features(events._replace(qty_lots=events.qty_lots * 64), PERP)
-    flipped = event_features(events._replace(side=-events.side, price_ticks=2 * CENTRE - events.price_ticks), PERP)
-    for name in base.columns:
-        law = LAWS[name]
-        expected = base[name] * 64 if law.size == "linear" else base[name]
-        assert_frame_equal(scaled.select(name), expected.to_frame(), check_exact=True)
-        if law.mirror == "price":
-            turned = (PERP.price(2 * CENTRE) - base[name]).to_frame()
-            assert_frame_equal(flipped.select(name), turned, abs_tol=1e-9, rel_tol=0)
-        else:
-            expected = (0 - base[name]).alias(name) if law.mirror == "odd" else base[name]
-            assert_frame_equal(flipped.select(name), expected.cast(base[name].dtype).to_frame(), check_exact=True)
 
 
 def test_more_rows_than_one_call_holds_and_a_table_that_grows() -> None:

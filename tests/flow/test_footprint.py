@@ -13,12 +13,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.auction.definition import IMBALANCES, ImbalanceDefinition, imbalance_definition
-from counterpoise.flow.auction.footprint import GROUPS, Footprint, FootprintBars, footprint, footprint_bars
+from counterpoise.flow.auction.footprint import Footprint, footprint, footprint_bars
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.measures import measure
 from counterpoise.market.event import DELTA, GAP, TRADE, Events
@@ -215,94 +214,6 @@ def test_input_that_says_nothing() -> None:
     assert footprint_bars(silent, PERP, bins=Bins.parse("trades:5")).height == 0
     constant = trades(*((0.1 * i, 1, 100, 5) for i in range(5)))
     assert footprint_bars(constant, PERP, bins=SECOND)["value_area_low"].to_list() == [10.0]
-
-
-# the laws of the stage, for each face
-
-FACES = {
-    "footprint": (footprint, Footprint, {"bins": SECOND}),
-    "footprint-trades": (footprint, Footprint, {"bins": Bins.parse("trades:3")}),
-    "bars": (footprint_bars, FootprintBars, {"bins": SECOND}),
-    "bars-range": (footprint_bars, FootprintBars, {"bins": Bins.parse("range:3"), "row_ticks": 5}),
-    "bars-tick-imbalance": (footprint_bars, FootprintBars, {"bins": Bins.parse("tick-imbalance:4")}),
-}
-each_face = pytest.mark.parametrize("face", sorted(FACES))
-
-
-@each_face
-@pytest.mark.parametrize("seed", SEEDS)
-def test_batch_equals_stream_and_memory(face: str, seed: int) -> None:
-    """In one piece, in pieces, row by row, and with a rest in between: saved and restored."""
-    batch, made, arguments = FACES[face]
-    events, draw = stream(seed), random.Random(seed)
-    whole = batch(events, PERP, **arguments)
-    for cuts in (sorted(draw.sample(range(1, events.rows), 20)), range(1, events.rows)):
-        now, frames = made(PERP, **arguments), []
-        for start, stop in zip([0, *cuts], [*cuts, events.rows], strict=True):
-            frames.append(now.step(events.cut(start, stop)))
-            if draw.random() < 0.1:
-                now = made(PERP, **arguments).restore(now.save())
-        assert_frame_equal(pl.concat([*frames, now.finish()]), whole, check_exact=True)
-    one = made(PERP, **arguments)
-    for row in zip(*(column.tolist() for column in events), strict=True):
-        one.event(row)
-    still_open = one.now()
-    assert_frame_equal(still_open, whole.tail(still_open.height), check_exact=True)
-    assert still_open.height or whole["bar"].n_unique() > 1
-    assert_frame_equal(one.finish(), whole, check_exact=True)
-
-
-@each_face
-@pytest.mark.parametrize("seed", SEEDS)
-def test_no_look_ahead(face: str, seed: int) -> None:
-    batch, _, arguments = FACES[face]
-    events, draw = stream(seed), np.random.default_rng(seed)
-    whole = batch(events, PERP, **arguments)
-    for row in draw.integers(1, events.rows, 6).tolist():
-        now = int(events.ts_local[row])
-        start = events.until(now)
-        lots = events.qty_lots.copy()
-        lots[start:] = draw.integers(0, 10**6, events.rows - start)
-        known = pl.col("ts").dt.epoch("ns") <= now
-        assert_frame_equal(batch(events._replace(qty_lots=lots), PERP, **arguments).filter(known), whole.filter(known))
-        assert_frame_equal(batch(events.cut(0, start + 1), PERP, **arguments).filter(known), whole.filter(known))
-
-
-@each_face
-def test_inputs_are_untouched_and_bytes_are_the_same(face: str) -> None:
-    batch, _, arguments = FACES[face]
-    events = stream(3)
-    before = [column.copy() for column in events]
-    first, second = batch(events, PERP, **arguments), batch(events, PERP, **arguments)
-    assert first.write_ipc(None).getvalue() == second.write_ipc(None).getvalue()
-    assert all(np.array_equal(now, then) for now, then in zip(events, before, strict=True))
-    assert not first.equals(batch(events._replace(price_ticks=events.price_ticks + 7), PERP, **arguments))
-
-
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
-def test_columns_are_described_and_keep_their_laws(group: Any) -> None:
-    batch = {"Footprint": footprint, "FootprintBars": footprint_bars}[group.made_by]
-    for seed in SEEDS:
-        events = stream(seed)
-        base = batch(events, PERP, bins=SECOND)
-        assert [column.name for column in group.columns] == base.columns
-        larger = batch(events._replace(qty_lots=events.qty_lots * 4), PERP, bins=SECOND)
-        mirrored = batch(
-            events._replace(side=-events.side, price_ticks=2 * CENTRE - events.price_ticks), PERP, bins=SECOND
-        ).sort("bar", maintain_order=True)
-        if "row" in base.columns:
-            mirrored = mirrored.sort(["bar", "row"], descending=[False, True])
-        for column in group.columns:
-            name = column.name
-            if column.size != "free":
-                assert (base[name] * 4 if column.size == "linear" else base[name]).equals(larger[name]), name
-            theirs = mirrored[name.replace("buy", "?").replace("sell", "buy").replace("?", "sell")]
-            if column.mirror in ("even", "swaps") or name.endswith("_qty") or name == "trades":
-                assert base[name].equals(theirs.alias(name)), name
-            elif column.mirror == "odd":
-                assert (0 - base[name]).equals(theirs.alias(name)), name
-            elif column.mirror == "price" or name == "vwap":
-                np.testing.assert_allclose(2 * CENTRE / 10 - base[name].to_numpy(), theirs.to_numpy(), rtol=0, atol=1e-9)
 
 
 def test_a_mirror_exchanges_extremes_and_imbalances() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,9 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.manipulation.icebergs import GROUPS, Icebergs, icebergs
+from counterpoise.flow.manipulation.icebergs import Icebergs, icebergs
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
-from reference import episode_laws as laws
 from reference import law_cases
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.message_script import events_of
@@ -61,16 +59,6 @@ def test_base_rates_are_halved_alike_in_a_long_stream() -> None:
     """More than 512 fills a side; as Python this would take a minute."""
     events = TightStream(3, pace_ns=5 * MS_NS).events(6000)
     assert compare(events, **LOOSE | {"stale_ns": 10 * SECOND_NS}) >= 100
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_laws(seed: int) -> None:
-    events = TightStream(seed).events(300)
-    detector = partial(icebergs, instrument=PERP, **LOOSE)
-    assert laws.assert_no_look_ahead(detector, events, seed) > 0
-    laws.assert_batch_is_stream(partial(Icebergs, PERP, **LOOSE), events, seed)
-    laws.assert_symmetric(detector, events, GROUPS[0], PERP, centre=CENTRE)
-    laws.assert_inputs_untouched(detector, events)
 
 
 def story(*middle: tuple[float, int, list[tuple[int, int, int]]], tip: int = 7, refills: int = 6) -> Events:

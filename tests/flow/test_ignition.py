@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from math import erfc, exp, log
 from pathlib import Path
 
@@ -12,10 +11,9 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.manipulation.ignition import GROUPS, Ignition, ignition
+from counterpoise.flow.manipulation.ignition import Ignition, ignition
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
-from reference import episode_laws as laws
 from reference import law_cases
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.message_script import T0, events_of
@@ -57,22 +55,6 @@ def test_the_naive_twin_has_something_to_compare() -> None:
 
 def test_long_streams_agree() -> None:
     assert compare(TightStream(3, pace_ns=5 * MS_NS).events(5000), **LOOSE | {"stale_ns": 10 * SECOND_NS}) >= 5
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_laws(seed: int) -> None:
-    events = TightStream(seed, pace_ns=8 * MS_NS).events(500)
-    detector = partial(ignition, instrument=PERP, **LOOSE)
-    laws.assert_no_look_ahead(detector, events, seed)
-    laws.assert_batch_is_stream(partial(Ignition, PERP, **LOOSE), events, seed)
-    laws.assert_symmetric(detector, events, GROUPS[0], PERP, centre=600_000)
-    laws.assert_inputs_untouched(detector, events)
-
-
-def test_no_look_ahead_compares_something() -> None:
-    detector = partial(ignition, instrument=PERP, **LOOSE)
-    streams = [TightStream(seed, pace_ns=5 * MS_NS).events(2000) for seed in range(3)]
-    assert sum(laws.assert_no_look_ahead(detector, events, 1) for events in streams) > 0
 
 
 Message = tuple[float, int, list[tuple[int, int, int]]]

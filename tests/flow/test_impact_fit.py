@@ -15,7 +15,7 @@ from counterpoise.flow.impact.fit import Z95, block_starts, draw_blocks, least_s
 from counterpoise.flow.impact.impact_fit import GROUPS, fit_depth_relation, fit_ofi_impact
 from counterpoise.flow.measures import measure
 from reference.binance_recordings import CAPTURES, read_recording
-from reference.measure_laws import column_of
+from reference.flow_walk import assert_described
 
 SEEDS = np.random.SeedSequence(20261120).spawn(20)
 LEAST_COVERED = 16  # of 20 intervals at 95 %: fewer happens once in 390 times
@@ -70,8 +70,7 @@ def test_windows_end_with_their_bins() -> None:
     assert fit.frame["depth"].to_list() == [3.0, 3.0]
     assert fit.slope == pytest.approx(fit.frame["slope"].mean())
     assert fit.n == 100
-    for name in fit.frame.columns:
-        column_of(GROUPS[:1], name)
+    assert_described(GROUPS[:1], fit.frame)
     assert fit.to_html().startswith("<")
 
 

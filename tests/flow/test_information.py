@@ -15,7 +15,7 @@ from counterpoise.flow.cross.information import GROUPS, InformationShares, infor
 from counterpoise.flow.impact.fit import Z95
 from counterpoise.flow.measures import measure
 from reference.binance_recordings import CAPTURES, read_recording
-from reference.measure_laws import column_of
+from reference.flow_walk import assert_described
 from reference.naive_information import naive_two_venues, simulated_prices, two_venue_shares
 
 SEEDS = np.random.SeedSequence(20261124).spawn(20)
@@ -120,8 +120,7 @@ def test_speed_of_adjustment_is_said() -> None:
     assert found.half_life_steps == pytest.approx(3.106, rel=0.1)
     assert found.adjustment.ravel() == pytest.approx(ALPHA, abs=0.015)
     assert found.residual_correlation == pytest.approx(RHO, abs=0.03)
-    for name in found.frame.columns:
-        column_of(GROUPS, name)
+    assert_described(GROUPS, found.frame)
     apart = frame(np.exp(np.cumsum(np.random.default_rng(SEEDS[5]).normal(0, 1e-4, (3000, 2)), axis=0)))
     assert shares(apart).half_life_steps > 50
 

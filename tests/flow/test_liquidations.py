@@ -13,15 +13,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS, parse_time
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.column import Group
 from counterpoise.flow.derivatives.coverage import RULES, CoverageRule, coverage_at
 from counterpoise.flow.derivatives.liquidations import (
-    GROUPS,
     LiquidationEpisodes,
     Liquidations,
     liquidation_episodes,
@@ -283,81 +280,6 @@ def test_too_many_bins_are_refused() -> None:
     stream.event(first)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="more than 50,000,000 bins"):
         stream.event(last)  # type: ignore[arg-type]
-
-
-# the laws of every measure
-
-
-@each_maker
-@pytest.mark.parametrize("seed", [1, 2])
-def test_batch_equals_stream_row_by_row_and_restored(name: str, seed: int) -> None:
-    events = with_liquidations(seed, messages=120)
-    expected = whole(name, events)
-    stream, pieces = MAKERS[name](), []
-    for i in range(events.rows):
-        stream.event(tuple(int(c[i]) for c in events))  # type: ignore[arg-type]
-        if i % 37 == 5:
-            assert_frame_equal(stream.now(), stream.now())
-            pieces.append(stream.drain())
-            stream = MAKERS[name]().restore(stream.save())
-    assert_frame_equal(pl.concat([*pieces, stream.finish()]), expected, check_exact=True)
-    assert expected.height > 3
-
-
-@each_maker
-def test_no_look_ahead(name: str) -> None:
-    events = with_liquidations(3)
-    clock = "ts_local" if name == "episodes" else "ts"
-    full = whole(name, events)
-    for row in (40, 150, 250, events.rows - 1):
-        now = int(events.ts_local[row])
-        known = pl.col(clock).dt.epoch("ns") < now
-        start = events.until(now)
-        lots = events.qty_lots.copy()
-        lots[start:] = 1
-        for other in (events._replace(qty_lots=lots), events.cut(0, start + 1)):
-            assert_frame_equal(whole(name, other).filter(known), full.filter(known), check_exact=True)
-
-
-def swap(column: str) -> str:
-    return column.replace("long", "?").replace("short", "long").replace("?", "short")
-
-
-def rule(groups: tuple[Group, ...], column: str) -> Any:
-    found = [c for group in groups for c in group.columns if c.covers(column)]
-    assert found, f"no group says what {column} is"
-    return found[0]
-
-
-@each_maker
-def test_mirror_scale_bytes_and_untouched_inputs(name: str) -> None:
-    events = with_liquidations(4)
-    before = [c.copy() for c in events]
-    groups = tuple(g for g in GROUPS if g.name == ("liquidation_episodes" if name == "episodes" else "liquidations"))
-    base = whole(name, events)
-    assert_frame_equal(whole(name, events), base, check_exact=True)
-    assert all(np.array_equal(a, b) for a, b in zip(events, before, strict=True))
-    turned = events._replace(side=-events.side, price_ticks=2 * CENTRE - events.price_ticks)
-    mirrored = whole(name, turned)
-    scaled = None if "volume" in name else whole(name, events._replace(qty_lots=events.qty_lots * 4))
-    for column in base.columns:
-        law = rule(groups, column)
-        theirs = base[swap(column) if law.mirror == "swaps" else column].alias(column)
-        if law.mirror in ("odd", "price"):
-            theirs = (PERP.price(2 * CENTRE) if law.mirror == "price" else 0) - theirs
-        if law.mirror != "free" and "notional" not in column:
-            assert_frame_equal(mirrored.select(column), theirs.alias(column).to_frame(), rel_tol=0, abs_tol=1e-9)
-        if scaled is not None:
-            factor = 4 if law.size == "linear" else 1
-            assert_frame_equal(
-                scaled.select(column), (base.select(pl.col(column) * factor) if factor > 1 else base.select(column))
-            )
-
-
-def test_groups_name_every_column_once() -> None:
-    for group, name in zip(GROUPS, ("liquidations", "episodes"), strict=True):
-        for column in whole(name, Events.empty()).columns:
-            assert sum(c.covers(column) for c in group.columns) == 1, column
 
 
 @pytest.mark.realdata

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import random
 from fractions import Fraction
 from typing import Any, Literal
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow import best_quotes as best_module
-from counterpoise.flow import market_bins as bins_module
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.cross.best_quotes import BestQuotes, best_quotes, prices_on_grid
 from counterpoise.flow.cross.market_bins import MarketBins, market_bins
@@ -125,74 +120,6 @@ def test_an_inverse_contract_below_zero_has_no_coins() -> None:
     frame = market_bins(events, COIN, every_ns=SECOND_NS)
     assert frame["buy_coin"].to_list()[1:] == [None, 40.0]
     assert frame["buy_quote"].to_list()[1:] == [400.0, 400.0]
-
-
-@pytest.mark.parametrize("make", [BestQuotes, lambda of, **k: MarketBins(of, every_ns=SECOND_NS, **k)], ids=["best", "bins"])
-@pytest.mark.parametrize("quotes", SOURCES)
-@pytest.mark.parametrize("instrument", [PERP, COIN], ids=["linear", "inverse"])
-def test_batch_equals_stream_equals_saved(make: Any, quotes: Source, instrument: Any) -> None:
-    """In one piece, row by row, in pieces with a save and restore between; and `now` is what finishing would give."""
-    events = stream(11, 250)
-    cuts = sorted(random.Random(3).sample(range(1, events.rows), 15))
-    whole = in_pieces(make(instrument, source=quotes, stale_ns=STALE_NS), events, [])
-    assert_frame_equal(in_pieces(make(instrument, source=quotes, stale_ns=STALE_NS), events, range(1, events.rows)), whole)
-    made, parts = make(instrument, source=quotes, stale_ns=STALE_NS), []
-    for i, j in zip([0, *cuts], [*cuts, events.rows], strict=True):
-        parts.append(made.step(events.cut(i, j)))
-        made = make(instrument, source=quotes, stale_ns=STALE_NS).restore(made.save())
-    open_row = made.now()
-    parts.append(made.finish())
-    assert_frame_equal(pl.concat(parts), whole, check_exact=True)
-    assert_frame_equal(open_row, parts[-1], check_exact=True)
-
-
-def in_pieces(made: Any, events: Events, at: Any) -> pl.DataFrame:
-    parts = [made.step(events.cut(i, j)) for i, j in zip([0, *at], [*at, events.rows], strict=True)]
-    return pl.concat([*parts, made.finish()])
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_no_look_ahead_and_inputs_untouched(seed: int) -> None:
-    events = stream(seed, 200)
-    kept = [column.copy() for column in events]
-    for make in (best_quotes, lambda e, of: market_bins(e, of, every_ns=SECOND_NS)):
-        whole = make(events, COIN)
-        name = whole.columns[0]
-        for row in (events.rows // 3, events.rows // 2, events.rows - 2):
-            now = int(events.ts_local[row])
-            changed = events._replace(qty_lots=np.where(events.ts_local >= now, 9, events.qty_lots))
-            past = pl.col(name).dt.epoch("ns") < now
-            assert_frame_equal(make(changed, COIN).filter(past), whole.filter(past), check_exact=True)
-            assert_frame_equal(
-                make(events.cut(0, events.until(now) + 1), COIN).filter(past), whole.filter(past), check_exact=True
-            )
-    assert all(np.array_equal(a, b) for a, b in zip(events, kept, strict=True))
-
-
-@pytest.mark.parametrize("make", [best_quotes, lambda e, of: market_bins(e, of, every_ns=SECOND_NS)], ids=["best", "bins"])
-def test_columns_behave_as_described(make: Any) -> None:
-    """Sizes doubled, and sides exchanged about a constant, do what `GROUPS` says of each column."""
-    groups = best_module.GROUPS + bins_module.GROUPS
-    columns = {c.name: c for group in groups for c in group.columns}
-    events = stream(5, 300)
-    base = make(events, PERP)
-    doubled = make(events._replace(qty_lots=events.qty_lots * 2), PERP)
-    mirrored = make(events._replace(side=-events.side, price_ticks=2 * CENTRE - events.price_ticks), PERP)
-    words = {"buy": "sell", "sell": "buy", "bid": "ask", "ask": "bid"}
-    for name in base.columns:
-        said = next(c for c in columns.values() if c.covers(name))
-        factor = {"linear": 2, "none": 1}[said.size]
-        if base[name].dtype.is_float():
-            assert (doubled[name].to_numpy() == base[name].to_numpy() * factor)[base[name].is_not_null().to_numpy()].all(), name
-        if name in ("bid", "ask"):
-            other = PERP.price(2 * CENTRE) - base[words[name]]
-        elif said.mirror == "swaps":
-            other = base[words[name.split("_")[0]] + name[len(name.split("_")[0]) :]]
-        else:
-            turned = {"odd": 0 - base[name] if said.mirror == "odd" else None, "even": base[name], "free": None}
-            other = PERP.price(2 * CENTRE) - base[name] if said.mirror == "price" else turned[said.mirror]
-        if other is not None and name != "quality":
-            assert_frame_equal(mirrored.select(name), other.alias(name).to_frame(), abs_tol=1e-9, rel_tol=0)
 
 
 def test_silence_makes_quotes_stale_without_an_event() -> None:

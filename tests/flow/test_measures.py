@@ -121,12 +121,6 @@ def test_batch_equals_stream_at_random_cuts_nojit(seed: int, quotes: QuoteSource
     assert_frame_equal(in_pieces(events, at, quotes), batch(events, quotes), check_exact=True)
 
 
-@pytest.mark.parametrize("quotes", SOURCES)
-def test_batch_equals_stream_row_by_row(quotes: QuoteSource) -> None:
-    events = RandomStream(7).events(120)
-    assert_frame_equal(in_pieces(events, list(range(1, events.rows)), quotes), batch(events, quotes), check_exact=True)
-
-
 def batch(events: Events, quotes: QuoteSource) -> pl.DataFrame:
     return measure(events, PERP, bins=Bins.every(SECOND_NS // 2), quotes=quotes)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from counterpoise.flow.auction.definition import VALUE_AREAS, NodeDefinition, va
 from counterpoise.flow.auction.footprint import footprint, footprint_bars
 from counterpoise.flow.auction.market_profile import auction, market_profile
 from counterpoise.flow.auction.profile import (
-    GROUPS,
-    DevelopingProfile,
     Profile,
     SessionProfile,
     composite,
@@ -41,7 +38,6 @@ from reference.footprint_frames import bar_frame, row_frame
 from reference.message_script import T0, events_of
 from reference.naive_footprint import NaiveBars
 from reference.naive_footprint import value_area as naive_value_area
-from reference.random_stream import RandomStream
 
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
@@ -374,66 +370,6 @@ def test_letters_that_do_not_fit_are_refused() -> None:
             market_profile(days(1), PERP, **wrong)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="higher rows"):
         market_profile(trades((0, 1, 0, 1), (0.1, 1, 10**9, 1)), PERP, fill="range")
-
-
-# laws of the stage
-
-HOUR = Bins.every(HOUR_NS)
-FACES: dict[str, tuple[Callable[..., pl.DataFrame], Callable[..., Any], dict[str, Any]]] = {
-    "profile": (profile, Profile, {"sessions": SPLIT}),
-    "developing": (developing_profile, DevelopingProfile, {"bins": HOUR, "sessions": "regions"}),
-    "developing-volume": (developing_profile, DevelopingProfile, {"bins": Bins.parse("volume:0.1"), "sessions": SPLIT}),
-    "session": (session_profile, SessionProfile, {"sessions": SPLIT}),
-}
-
-
-@pytest.mark.parametrize("face", sorted(FACES))
-@pytest.mark.parametrize("seed", SEEDS)
-def test_batch_is_stream_and_nothing_is_known_too_early(face: str, seed: int) -> None:
-    batch, made, arguments = FACES[face]
-    draw = random.Random(seed)
-    for events in (days(seed), RandomStream(seed, centre=CENTRE, far=50_000, pace_ns=600 * SECOND_NS).events(150)):
-        before = [column.copy() for column in events]
-        whole = batch(events, PERP, **arguments)
-        now, frames = made(PERP, **arguments), []
-        for row in range(events.rows):
-            frames.append(now.step(events.cut(row, row + 1)))
-            if draw.random() < 0.05:
-                now = made(PERP, **arguments).restore(now.save())
-        assert_frame_equal(pl.concat([*frames, now.finish()]), whole, check_exact=True)
-        for row in (draw.randrange(1, events.rows) for _ in range(5)):
-            at = int(events.ts_local[row])
-            start = events.until(at)
-            lots = events.qty_lots.copy()
-            lots[start:] = 12_345
-            known = pl.col("ts").dt.epoch("ns") <= at
-            assert_frame_equal(batch(events._replace(qty_lots=lots), PERP, **arguments).filter(known), whole.filter(known))
-            assert_frame_equal(batch(events.cut(0, start + 1), PERP, **arguments).filter(known), whole.filter(known))
-        assert all(np.array_equal(a, b) for a, b in zip(events, before, strict=True))
-        assert batch(events, PERP, **arguments).write_ipc(None).getvalue() == whole.write_ipc(None).getvalue()
-
-
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
-def test_columns_are_described_and_keep_their_laws(group: Any) -> None:
-    batch = {"Profile": profile, "DevelopingProfile": developing_profile, "SessionProfile": session_profile}[group.made_by]
-    arguments = {"bins": HOUR} if group.made_by == "DevelopingProfile" else {}
-    events = days(4)
-    flipped = events._replace(side=-events.side, price_ticks=-events.price_ticks)
-    base, mirrored = (batch(e, PERP, **arguments) for e in (events, flipped))
-    larger = batch(events._replace(qty_lots=events.qty_lots * 4), PERP, **arguments)
-    if "row" in base.columns:
-        mirrored = mirrored.sort(["ts", "row"], descending=[False, True])
-    for name in base.columns:
-        column = next(column for column in group.columns if column.covers(name))
-        if column.size != "free":
-            assert (base[name] * 4 if column.size == "linear" else base[name]).equals(larger[name]), name
-        theirs = mirrored[name.replace("buy", "?").replace("sell", "buy").replace("?", "sell")].alias(name)
-        if column.mirror in ("even", "swaps") or name.endswith("_qty") or name == "trades":
-            assert base[name].equals(theirs), name
-        elif column.mirror == "odd":
-            assert base[name].equals((0 - theirs).alias(name)), name
-        elif name == "vwap":
-            np.testing.assert_allclose(base[name].to_numpy(), -theirs.to_numpy(), rtol=0, atol=1e-9)
 
 
 # recordings

@@ -16,7 +16,7 @@ from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.flow.impact.propagator_fit import GROUPS, PropagatorFit, fit_propagator
 from counterpoise.flow.measures import measure
 from reference.binance_recordings import CAPTURES, read_recording
-from reference.measure_laws import column_of
+from reference.flow_walk import assert_described
 from reference.naive_propagator import naive_propagator, simulated_flow, simulated_returns
 
 SEEDS = np.random.SeedSequence(20261121).spawn(20)
@@ -67,8 +67,7 @@ def test_without_noise_the_model_comes_back() -> None:
     assert model.kernel(lags) == pytest.approx(TRUTH.kernel(lags), abs=0.06)
     assert fit.r2 > 0.97
     assert fit.r2_fitted > 0.97
-    for name in fit.frame.columns:
-        column_of(GROUPS, name)
+    assert_described(GROUPS, fit.frame)
 
 
 def test_response_is_larger_than_the_propagator_of_persistent_flow() -> None:

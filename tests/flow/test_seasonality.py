@@ -17,7 +17,7 @@ from polars.testing import assert_frame_equal
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import DAY_NS, HOUR_NS, MINUTE_NS, parse_time
 from counterpoise.flow.tape.seasonality import GROUPS, TimeOfDay, relative_volume
-from reference import trade_laws as laws
+from reference.flow_walk import assert_described
 from reference.naive_seasonality import naive_bins, naive_fit, naive_relative
 
 MONDAY = parse_time("2026-03-02T00:00")
@@ -101,7 +101,7 @@ def test_a_bin_is_not_compared_with_its_own_day() -> None:
 def test_laws_of_relative_volume() -> None:
     frame = bins_of(4, 12)
     found = relative_volume(frame, every_ns=EVERY, days=5)
-    laws.assert_described(GROUPS[0], found)
+    assert_described(GROUPS, found)
     doubled = relative_volume(frame.with_columns(pl.col("volume") * 2), every_ns=EVERY, days=5)
     assert_frame_equal(doubled, found.with_columns(pl.col("volume", "expected") * 2), check_exact=True)
     before = frame.clone()

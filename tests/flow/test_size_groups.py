@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.measures import measure
-from counterpoise.flow.participants.size_groups import GROUPS, PROFILES, SizeGroups, SizeProfile, size_groups
+from counterpoise.flow.participants.size_groups import PROFILES, SizeGroups, SizeProfile, size_groups
 from counterpoise.market.event import GAP, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference.binance_recordings import CAPTURES, read_recording
@@ -98,57 +97,6 @@ def test_ranks_forget_and_never_look_ahead() -> None:
     assert frame["institutional_trades"].to_list()[70:75] == [1000] * 5
     assert frame["institutional_trades"].to_list()[-5:] == [0] * 5
     assert frame["middle_trades"].to_list()[-5:] == [1000] * 5
-
-
-@pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("bins", ["5s", "volume:3", "trades:20", "range:4"])
-def test_batch_is_stream_is_rows_is_memory(profile: SizeProfile, bins: str) -> None:
-    events, draw = trading(5, 400), random.Random(1)
-    before = [column.copy() for column in events]
-
-    def made() -> SizeGroups:
-        return SizeGroups(PERP, bins=Bins.parse(bins), profile=profile)
-
-    whole = size_groups(events, PERP, bins=Bins.parse(bins), profile=profile)
-    assert whole.height > 3
-    for at in (sorted(draw.sample(range(1, events.rows), 20)), range(1, events.rows)):
-        one, frames = made(), []
-        for n, (i, j) in enumerate(zip([0, *at], [*at, events.rows], strict=True)):
-            frames.append(one.step(events.cut(i, j)))
-            one = made().restore(one.save()) if n % 50 == 3 else one
-        assert_frame_equal(pl.concat([*frames, one.finish()]), whole, check_exact=True)
-    single = made()
-    for row in zip(*(column.tolist() for column in events), strict=True):
-        single.event(row)
-    assert_frame_equal(single.now(), whole.tail(single.now().height), check_exact=True)
-    assert_frame_equal(single.finish(), whole, check_exact=True)
-    assert all(np.array_equal(now, then) for now, then in zip(events, before, strict=True))
-
-
-@pytest.mark.parametrize("profile", PROFILES)
-def test_no_look_ahead_and_mirror_and_scale(profile: SizeProfile) -> None:
-    events = trading(6, 500)
-    whole = size_groups(events, PERP, bins=BINS, profile=profile)
-    for start in (100, 300, 499):
-        lots = events.qty_lots.copy()
-        lots[start:] *= 7
-        known = pl.col("ts").dt.epoch("ns") <= int(events.ts_local[start])
-        for other in (events._replace(qty_lots=lots), events.cut(0, start + 1)):
-            again = size_groups(other, PERP, bins=BINS, profile=profile)
-            assert_frame_equal(again.filter(known), whole.filter(known), check_exact=True)
-    flipped = size_groups(events._replace(side=-events.side), PERP, bins=BINS, profile=profile)
-    doubled = size_groups(events._replace(qty_lots=events.qty_lots * 2), PERP, bins=BINS, profile=profile)
-    for name in whole.columns:
-        (law,) = [column for column in GROUPS[0].columns if column.covers(name)]
-        theirs = whole[name]
-        if law.mirror == "swaps":
-            theirs = whole[name.replace("buy", "?").replace("sell", "buy").replace("?", "sell")].alias(name)
-        elif law.mirror == "odd":
-            theirs = (0 - theirs).alias(name)
-        assert_frame_equal(flipped.select(name), theirs.to_frame(), check_exact=True)
-        if law.size != "free":
-            expected = whole[name] * 2 if law.size == "linear" else whole[name]
-            assert_frame_equal(doubled.select(name), expected.to_frame(), check_exact=True)
 
 
 def test_bad_parameters_are_refused() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,11 @@ from counterpoise.flow.tape.sized_flow import GROUPS, SizedFlow, sized_flow
 from counterpoise.flow.tape.tape import time_and_sales
 from counterpoise.market.event import GAP, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
-from reference import trade_laws as laws
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.message_script import T0, events_of
 from reference.naive_tape import naive_sized_flow
 from reference.random_stream import RandomStream
-from reference.random_tape import CENTRE, random_tape
+from reference.random_tape import random_tape
 
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
@@ -176,26 +174,6 @@ def test_nothing_comes_of_nothing() -> None:
 def test_bad_parameters_are_refused(wrong: dict[str, Any], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         SizedFlow(PERP, bins=SECOND, **wrong)
-
-
-# laws
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_laws(kind: str) -> None:
-    make = partial(SizedFlow, PERP, bins=Bins.parse(kind), anchor="session", session_start_ns=INTO_DAY + 5 * SECOND_NS)
-    for seed in range(3):
-        events = random_tape(seed, 200)
-        laws.assert_described(GROUP, laws.run(make, events))
-        laws.assert_same_however_cut(make, events, seed=seed)
-        laws.assert_no_look_ahead(make, events, time="ts", seed=seed, known_at_end=True)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_symmetries(seed: int) -> None:
-    make = partial(SizedFlow, PERP, bins=SECOND)
-    laws.assert_scale(make, GROUP, random_tape(seed, 200))
-    laws.assert_mirror(make, GROUP, random_tape(seed, 200), centre=CENTRE, tick=0.1)
 
 
 def test_more_bins_than_one_call_holds() -> None:

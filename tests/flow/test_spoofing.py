@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,9 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.manipulation.spoofing import GROUPS, Spoofing, spoofing
+from counterpoise.flow.manipulation.spoofing import Spoofing, spoofing
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
-from reference import episode_laws as laws
 from reference import law_cases
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.message_script import events_of
@@ -57,16 +55,6 @@ def test_sizes_and_shares_are_halved_alike_in_a_long_stream() -> None:
     """More than 4096 postings of a distance, and 512 pulls."""
     events = TightStream(3, pace_ns=5 * MS_NS).events(9000)
     assert compare(events, **LOOSE | {"stale_ns": 10 * SECOND_NS}) >= 200
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_laws(seed: int) -> None:
-    events = TightStream(seed).events(300)
-    detector = partial(spoofing, instrument=PERP, **LOOSE)
-    assert laws.assert_no_look_ahead(detector, events, seed) > 0
-    laws.assert_batch_is_stream(partial(Spoofing, PERP, **LOOSE), events, seed)
-    laws.assert_symmetric(detector, events, GROUPS[0], PERP, centre=600_000)
-    laws.assert_inputs_untouched(detector, events)
 
 
 ORDINARY = 600

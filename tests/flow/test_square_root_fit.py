@@ -9,7 +9,7 @@ import pytest
 from counterpoise.core.errors import InputError, NumericalError
 from counterpoise.flow.impact.fit import Z95
 from counterpoise.flow.impact.square_root_fit import GROUPS, fit_square_root
-from reference.measure_laws import column_of
+from reference.flow_walk import assert_described
 
 SEEDS = np.random.SeedSequence(20261122).spawn(20)
 LEAST_COVERED = 16  # of 20 intervals at 95 %: fewer happens once in 390 times
@@ -51,8 +51,7 @@ def test_without_noise_the_law_comes_back() -> None:
     assert (fit.prefactor, fit.exponent, fit.r2) == pytest.approx((0.9, 0.6, 1.0))
     assert fit.deciles["impact"].to_numpy() == pytest.approx(fit.deciles["fitted"].to_numpy())
     assert fit.deciles["size"].is_sorted()
-    for name in fit.frame.columns:
-        column_of(GROUPS, name)
+    assert_described(GROUPS, fit.frame)
 
 
 def test_half_is_a_line_through_the_origin() -> None:

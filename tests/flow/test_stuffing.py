@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,9 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.manipulation.stuffing import GROUPS, Stuffing, stuffing
+from counterpoise.flow.manipulation.stuffing import Stuffing, stuffing
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
-from reference import episode_laws as laws
 from reference import law_cases
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.message_script import T0, events_of
@@ -53,16 +51,6 @@ def test_equals_naive_twin(seed: int, pace_ms: int) -> None:
 
 def test_the_naive_twin_has_something_to_compare() -> None:
     assert sum(compare(TightStream(seed).events(250), **LOOSE) for seed in range(6)) >= 20
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_laws(seed: int) -> None:
-    events = TightStream(seed).events(300)
-    detector = partial(stuffing, instrument=PERP, **LOOSE)
-    assert laws.assert_no_look_ahead(detector, events, seed) > 0
-    laws.assert_batch_is_stream(partial(Stuffing, PERP, **LOOSE), events, seed)
-    laws.assert_symmetric(detector, events, GROUPS[0], PERP, centre=600_000)
-    laws.assert_inputs_untouched(detector, events)
 
 
 Message = tuple[float, int, list[tuple[int, int, int]]]

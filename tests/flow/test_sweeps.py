@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.book.sweeps import GROUPS, Recovery, Sweeps, find_sweeps
+from counterpoise.flow.book.sweeps import Recovery, Sweeps, find_sweeps
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument
 from reference.binance_recordings import CAPTURES, read_recording
+from reference.flow_walk import run
 from reference.message_script import T0, events_of
 from reference.naive_sweeps import naive_sweeps
 from reference.sweeping_stream import SweepingStream
-from reference.table_laws import assert_mirror, assert_no_look_ahead, assert_scale, assert_stream_laws, whole
 
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
@@ -73,24 +73,10 @@ def test_equals_naive_twin_on_a_small_stream(recovery: Recovery) -> None:
 def test_random_streams_hold_every_end() -> None:
     """The comparison above would be hollow if all sweeps ended alike."""
     given = {"levels": 1, "patience_ns": 2 * SECOND_NS, "stale_ns": SECOND_NS, "most_open": 3}
-    frames = [whole(lambda: Sweeps(PERP, **given), stream(seed)) for seed in range(40)]
+    frames = [run(lambda: Sweeps(PERP, **given), stream(seed)) for seed in range(40)]
     counts = dict(pl.concat(frames)["ended"].value_counts().rows())
     assert min(counts[name] for name in ("recovered", "patience", "void", "unseen", "overflow", "open")) >= 3
     assert pl.concat(frames)["unknown_qty"].sum() > 0
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("recovery", RECOVERIES)
-def test_laws(recovery: Recovery, seed: int) -> None:
-    def make() -> Sweeps:
-        return Sweeps(PERP, recovery=recovery, levels=1, patience_ns=2 * SECOND_NS, most_open=5)
-
-    events = stream(seed, messages=200)
-    assert assert_no_look_ahead(make, events, seed=seed) > 20
-    assert_stream_laws(make, events, seed=seed)
-    assert_scale(make, events, GROUPS, factor=64)
-    if recovery != "band":  # a band is wider where the price is higher, so times to fill it are, too
-        assert_mirror(make, events, GROUPS, PERP)
 
 
 BOOK = [(1, 100, 50), (1, 99, 50), (-1, 102, 4), (-1, 103, 6), (-1, 105, 10), (-1, 106, 20)]
@@ -103,7 +89,7 @@ def only(*messages: tuple[float, int, list[tuple[int, int, int]]], **given: Any)
 
 
 def find_sweeps_row(events: Events, **given: Any) -> dict[str, Any]:
-    frame = whole(lambda: Sweeps(COIN, **given), events)
+    frame = run(lambda: Sweeps(COIN, **given), events)
     assert frame.height == 1
     return frame.row(0, named=True)
 
@@ -147,16 +133,16 @@ def test_orders_are_told_apart() -> None:
     """A better price, another side, another time at the venue, or a long wait is another order."""
     start = (0, SNAPSHOT, BOOK)
     for second in [(1, TRADE, [(1, 102, 1)]), (1, TRADE, [(-1, 100, 1)]), (1.2, TRADE, [(1, 105, 1)])]:
-        frame = whole(lambda: Sweeps(COIN), events_of([start, (1, TRADE, [(1, 103, 1)]), second]))
+        frame = run(lambda: Sweeps(COIN), events_of([start, (1, TRADE, [(1, 103, 1)]), second]))
         assert frame.height == 0
     assert only(start, (1, TRADE, [(1, 102, 1)]), (1, TRADE, [(1, 103, 1)]))["levels"] == 2
     assert only(start, (1, TRADE, [(1, 102, 1)]), (1, TRADE, [(0, 50, 7), (1, 103, 1)]))["unknown_qty"] == 7.0
     late = events_of([start, (1, TRADE, [(1, 102, 1)]), (1.04, TRADE, [(1, 103, 1)])])
     same = late._replace(ts_venue=np.full(late.rows, T0))
     assert find_sweeps_row(same)["fills"] == 2
-    assert whole(lambda: Sweeps(COIN, order_ns=30 * MS_NS), same).height == 0
+    assert run(lambda: Sweeps(COIN, order_ns=30 * MS_NS), same).height == 0
     without = late._replace(ts_venue=np.zeros(late.rows, np.int64))
-    assert whole(lambda: Sweeps(COIN), without).height == 0
+    assert run(lambda: Sweeps(COIN), without).height == 0
     assert find_sweeps_row(without._replace(ts_local=np.minimum(without.ts_local, T0 + SECOND_NS)))["fills"] == 2
 
 
@@ -243,7 +229,7 @@ def test_sweeps_of_binance(name: str, orders: int, data_dir: Path) -> None:
 def test_more_rows_than_one_call_holds_and_more_levels_than_the_ladder() -> None:
     """10,000 orders beside a book that is not there; then 6,000 far asks before a sweep."""
     trades = [(i / 1000, TRADE, [(1 if i % 2 else -1, 102, 1)]) for i in range(10_000)]
-    frame = whole(lambda: Sweeps(COIN, levels=1), events_of(trades))
+    frame = run(lambda: Sweeps(COIN, levels=1), events_of(trades))
     assert frame.height == 10_000
     assert set(frame["ended"]) == {"void", "open"}
     far = [(-1, 1_000_000 + 50 * i, 7) for i in range(6000)]

@@ -15,34 +15,25 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
-from counterpoise.flow.column import Group
-from counterpoise.flow.tape.tape import GROUPS, LargePrints, Tape, large_prints, time_and_sales
+from counterpoise.flow.tape.tape import LargePrints, Tape, large_prints, time_and_sales
 from counterpoise.market.event import DELTA, GAP, TRADE, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument
-from reference import trade_laws as laws
 from reference.binance_recordings import CAPTURES, read_recording
+from reference.flow_walk import run
 from reference.message_script import T0, events_of
 from reference.naive_tape import exceeds_quantile, exceeds_sigma, naive_large, naive_tape
 from reference.random_stream import RandomStream
-from reference.random_tape import CENTRE, random_tape
+from reference.random_tape import random_tape
 
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
 WHOLE_COINS = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="1")
 SPOT = parse_instrument("binance:BTCUSDT", tick="0.01", lot="0.00000001")
-MAKERS = {
-    "tape": partial(Tape, PERP),
-    "tape-patient": partial(Tape, PERP, join_ns=60, wait_ns=400 * MS_NS),
+LARGE = {
     "sigma": partial(LargePrints, PERP, least_sigma=0.5, span=10, warm=3),
     "quantile": partial(LargePrints, PERP, least_quantile=0.75, span=10, warm=3),
-    "notional": partial(LargePrints, PERP, least_notional=5000),
 }
-GROUP_OF = {group.name: group for group in GROUPS}
-
-
-def group_of(name: str) -> Group:
-    return GROUP_OF["tape" if name.startswith("tape") else "large_prints"]
 
 
 def rows_of(frame: pl.DataFrame) -> list[dict[str, object]]:
@@ -250,31 +241,11 @@ def test_bad_parameters_are_refused(wrong: dict[str, float], words: str) -> None
         LargePrints(PERP, **wrong)  # type: ignore[arg-type]
 
 
-# laws
-
-
-@pytest.mark.parametrize("name", MAKERS)
-@pytest.mark.parametrize("seed", range(3))
-def test_laws(name: str, seed: int) -> None:
-    events, group = random_tape(seed, 200), group_of(name)
-    laws.assert_described(group, laws.run(MAKERS[name], events))
-    laws.assert_same_however_cut(MAKERS[name], events, seed=seed)
-    laws.assert_no_look_ahead(MAKERS[name], events, time="ts_local", seed=seed, known_at_end=False)
-
-
-@pytest.mark.parametrize("name", ["tape", "tape-patient"])
-@pytest.mark.parametrize("seed", range(3))
-def test_symmetries(name: str, seed: int) -> None:
-    laws.assert_scale(MAKERS[name], GROUP_OF["tape"], random_tape(seed, 200))
-    laws.assert_mirror(MAKERS[name], GROUP_OF["tape"], random_tape(seed, 200), centre=CENTRE, tick=0.1)
-
-
-@pytest.mark.parametrize("name", ["sigma", "quantile"])
-def test_large_prints_scale(name: str) -> None:
-    """Large against the past is large at any scale, and so is the threshold."""
+@pytest.mark.parametrize("name", LARGE)
+def test_the_threshold_of_large_prints_scales(name: str) -> None:
+    """The threshold grows with sizes."""
     events = random_tape(5, 300)
-    laws.assert_scale(MAKERS[name], GROUP_OF["large_prints"], events)
-    base, more = (laws.run(MAKERS[name], events._replace(qty_lots=events.qty_lots * x)) for x in (1, 2))
+    base, more = (run(LARGE[name], events._replace(qty_lots=events.qty_lots * x)) for x in (1, 2))
     assert base.height > 3
     assert (base["threshold"] * 2).equals(more["threshold"])
 

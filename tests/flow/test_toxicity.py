@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,13 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow.impact.toxicity import GROUPS, Toxicity, toxicity
+from counterpoise.flow.impact.toxicity import Toxicity, toxicity
 from counterpoise.market.event import FIRST, GAP, LAST, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference.binance_recordings import CAPTURES, read_recording
-from reference.measure_laws import assert_batch_is_stream, assert_mirror, assert_no_look_ahead, assert_same_rows, assert_scale
 from reference.naive_toxicity import naive_toxicity
 from reference.random_stream import RandomStream
+from reference.twin_rows import assert_same_rows
 
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
@@ -130,19 +129,6 @@ MEASURES = {
     "bulk": {"bucket_qty": "0.2", "buckets": 5, "classify": "bulk"},
 }
 each = pytest.mark.parametrize("how", MEASURES.values(), ids=MEASURES.keys())
-
-
-@each
-@pytest.mark.parametrize("seed", [1, 2])
-def test_laws(how: dict[str, Any], seed: int) -> None:
-    events = stream(seed, 500)
-    measure = partial(toxicity, instrument=PERP, **how)
-    assert measure(events)["vpin"].count() > 10
-    assert_no_look_ahead(measure, events, seed=seed)
-    assert_batch_is_stream(partial(Toxicity, PERP, **how), measure, events, seed=seed)
-    assert_mirror(measure, GROUPS, events, PERP, centre=CENTRE)
-    if "period_ns" in how:
-        assert_scale(measure, GROUPS, events, factor=4)
 
 
 @given(st.lists(st.tuples(st.sampled_from((-1, 0, 1)), st.integers(1, 100)), min_size=5, max_size=40))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,9 @@ from hypothesis import strategies as st
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
 from counterpoise.flow.manipulation.trade_sizes import trade_sizes
-from counterpoise.flow.manipulation.wash import GROUPS, Wash, wash
+from counterpoise.flow.manipulation.wash import Wash, wash
 from counterpoise.market.event import TRADE, Events
 from counterpoise.market.symbol import parse_instrument
-from reference import episode_laws as laws
 from reference import law_cases
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.message_script import T0, events_of
@@ -63,16 +61,6 @@ def test_many_sizes_are_forgotten_alike() -> None:
     draw = np.random.default_rng(1)
     said = [(i * 0.01, TRADE, [(int(draw.choice((1, -1))), 100, int(draw.integers(1, 3 + i % 2 * 4000)))]) for i in range(9000)]
     assert compare(events_of(said), **LOOSE) > 10
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_laws(seed: int) -> None:
-    events = TightStream(seed).events(300)
-    detector = partial(wash, instrument=PERP, **LOOSE)
-    assert laws.assert_no_look_ahead(detector, events, seed) > 0
-    laws.assert_batch_is_stream(partial(Wash, PERP, **LOOSE), events, seed)
-    laws.assert_symmetric(detector, events, GROUPS[0], PERP, centre=600_000)
-    laws.assert_inputs_untouched(detector, events)
 
 
 def pairs(count: int, *, lots: int = 777, before: int = 200) -> Events:

@@ -1,53 +1,41 @@
 """Laws of every public measure of `counterpoise.flow`: found by walking the package, so that later ones fall under them too.
 
-A measure is a public function whose first parameter is `Events` and which gives a frame with ``ts``, the end of each bin; or a
-public class with `step` and `finish` that gives such frames piece by piece.
+A measure is a public function whose first parameter is `Events` and which gives a frame; or a public class with `step` and
+`finish` that gives such frames piece by piece. A frame has ``ts``, the end of each bin, or ``ts_local``, when a row was known.
 """
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 import random
-from collections.abc import Callable
-from functools import partial
-from typing import Any, Final
+from itertools import pairwise
+from typing import Final
 
 import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from counterpoise import flow
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow.bins import Bins
-from counterpoise.flow.catalogue import CATALOGUE
-from counterpoise.flow.column import Column
 from counterpoise.flow.stream import Stream
 from counterpoise.market.event import Events
-from counterpoise.market.symbol import parse_instrument
-from reference.law_cases import CENTRE, settings_of, stream_for
+from reference.flow_walk import Found, assert_described, column_of, measures, run, streams
+from reference.law_cases import CENTRE, stream_for
 
-PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
-# values of parameters without a default
-ARGUMENTS: Final[dict[str, Any]] = {"instrument": PERP, "every_ns": SECOND_NS, "bins": Bins.every(SECOND_NS)}
 SEEDS: Final = (1, 2, 3)
-NO_MIRROR: Final = {"large_prints": "it compares notionals, which turn with the price"}
-ABSTRACT: Final = {"Stream", "RowStream"}  # bases without rows of their own
+MEASURES, STREAMS = measures(), streams()
+each_measure = pytest.mark.parametrize("one", [MEASURES[name] for name in sorted(MEASURES)], ids=lambda one: one.name)
+each_stream = pytest.mark.parametrize("one", [STREAMS[name] for name in sorted(STREAMS)], ids=lambda one: one.name)
+OPPOSITES: Final = {"buy": "sell", "bid": "ask", "long": "short", "high": "low", "max": "min"}
+OPPOSITES.update({other: word for word, other in OPPOSITES.items()})
 
-Measure = Callable[[Events], pl.DataFrame]
 
-
-def column_of(measure: str, name: str) -> Column:
-    """What the catalogue says of a column: first that of the groups of the measure's own module."""
-    module = inspect.getmodule(public_members()[measure.partition("-")[0]])
-    own = getattr(module, "GROUPS", ())
-    for group in (*own, *CATALOGUE):
-        for column in group.columns:
-            if column.covers(name):
-                return column
-    raise AssertionError(f"{measure} gives a column {name!r}: say in a Group what it is, and put the group in the catalogue")
+def events_for(one: Found, seed: int) -> Events:
+    """The third stream is silent for half a minute in its middle, so that there are bins in which nothing happened."""
+    events = stream_for(one.name.partition("-")[0], seed)
+    if seed != 3:
+        return events
+    late = np.where(np.arange(events.rows) < events.rows // 2, 0, 30 * SECOND_NS)
+    return events._replace(ts_local=events.ts_local + late, ts_venue=events.ts_venue + late)
 
 
 def known(frame: pl.DataFrame, now: int) -> pl.DataFrame:
@@ -57,212 +45,145 @@ def known(frame: pl.DataFrame, now: int) -> pl.DataFrame:
     return frame.filter(pl.col("ts_local").dt.epoch("ns") < now)
 
 
-def public_members() -> dict[str, Any]:
-    """Public names defined in the modules of the stage."""
-    found: dict[str, Any] = {}
-    for info in pkgutil.walk_packages(flow.__path__, f"{flow.__name__}."):
-        if ".kernels" in info.name:
-            continue
-        module = importlib.import_module(info.name)
-        for name in getattr(module, "__all__", ()):
-            member = getattr(module, name)
-            if getattr(member, "__module__", None) == module.__name__:
-                found[name] = member
-    return found
-
-
-def arguments_of(member: Any, *, skip: int) -> dict[str, Any]:
-    """What its parameters without default get, past the first `skip`."""
-    parameters = list(inspect.signature(member).parameters.values())[skip:]
-    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    unknown = [name for name in needed if name not in ARGUMENTS]
-    assert not unknown, f"give {unknown} of {member.__name__} a value in ARGUMENTS, so that the laws can call it"
-    return {name: ARGUMENTS[name] for name in needed}
-
-
-def measures() -> dict[str, Measure]:
-    """Every function Events → frame of the stage; where it takes `quotes`, once for each source."""
-    out: dict[str, Measure] = {}
-    for name, member in public_members().items():
-        if not inspect.isfunction(member):
-            continue
-        signature = inspect.signature(member)
-        first = next(iter(signature.parameters.values()), None)
-        if first is None or first.annotation != "Events" or signature.return_annotation != "pl.DataFrame":
-            continue
-        call = partial(member, **arguments_of(member, skip=1), **settings_of(name))
-        if "quotes" in signature.parameters:
-            out |= {f"{name}-{quotes}": partial(call, quotes=quotes) for quotes in ("depth", "ticker", "trades")}
-        else:
-            out[name] = call
-    return out
-
-
-def streams() -> dict[str, Callable[[], Any]]:
-    """Every class of the stage that takes events piece by piece."""
-    return {
-        name: partial(member, **arguments_of(member, skip=0), **settings_of(name))
-        for name, member in public_members().items()
-        if inspect.isclass(member) and hasattr(member, "step") and hasattr(member, "finish") and name not in ABSTRACT
-    }
-
-
-MEASURES, STREAMS = measures(), streams()
-each_measure = pytest.mark.parametrize("name", sorted(MEASURES))
-
-
-def stream(name: str, seed: int) -> Events:
-    return stream_for(name.partition("-")[0])(seed)
-
-
 def test_the_walk_finds_the_measures() -> None:
     """Without this, laws over nothing would hold."""
     assert {"measure-depth", "measure-ticker", "measure-trades"} <= set(MEASURES)
-    assert "Measures" in STREAMS
+    assert "Measures-depth" in STREAMS
 
 
 @each_measure
-def test_frames_hold_something(name: str) -> None:
-    frame = pl.concat([MEASURES[name](stream(name, seed)) for seed in SEEDS])
-    assert frame.height > 0
+def test_frames_hold_something_and_say_what(one: Found) -> None:
+    frame = pl.concat([one.make(events_for(one, seed)) for seed in SEEDS])
+    assert frame.height > 2
     assert any(frame[column].n_unique() > min(10, frame.height / 2) for column in frame.columns[1:])
+    assert_described(one.groups, frame)
+    nothing = one.make(Events.empty())
+    assert (nothing.height, nothing.schema) == (0, frame.schema)
 
 
 @each_measure
-@pytest.mark.parametrize("seed", SEEDS)
-def test_no_look_ahead(name: str, seed: int) -> None:
-    """Whatever happens from a moment on, every bin that ended by then is bit-equal; also when only the last event changes."""
-    events = stream(name, seed)
-    whole = MEASURES[name](events)
-    draw = np.random.default_rng(seed)
-    for row in [events.rows - 1, *draw.integers(1, events.rows, 6).tolist()]:
-        now = int(events.ts_local[row])
-        start = events.until(now) if row < events.rows - 1 else row
-        price, lots = events.price_ticks.copy(), events.qty_lots.copy()
-        price[start:] += draw.integers(-50, 50, events.rows - start)
-        lots[start:] = draw.integers(0, 10**6, events.rows - start)
-        changed = MEASURES[name](events._replace(price_ticks=price, qty_lots=lots))
-        short = MEASURES[name](events.cut(0, start + 1))
-        assert_frame_equal(known(changed, now), known(whole, now), check_exact=True)
-        assert_frame_equal(known(short, now), known(whole, now), check_exact=True)
+def test_no_look_ahead(one: Found) -> None:
+    """Whatever happens from a moment on, what was known by then is bit-equal; also when only the last event changes."""
+    held = 0
+    for seed in SEEDS:
+        events, draw = events_for(one, seed), np.random.default_rng(seed)
+        whole = one.make(events)
+        for row in [events.rows - 1, *draw.integers(1, events.rows, 6).tolist()]:
+            now = int(events.ts_local[row])
+            start = events.until(now) if row < events.rows - 1 else row
+            ahead = events.rows - start
+            price, lots, side = events.price_ticks.copy(), events.qty_lots.copy(), events.side.copy()
+            price[start:] += draw.integers(-50, 50, ahead)
+            lots[start:] = draw.integers(0, 10**6, ahead)
+            side[start:] = -side[start:]
+            for other in (events._replace(price_ticks=price, qty_lots=lots, side=side), events.cut(0, start + 1)):
+                assert_frame_equal(known(one.make(other), now), known(whole, now), check_exact=True)
+            held += known(whole, now).height
+    assert held > 0
 
 
 @each_measure
-def test_a_change_is_seen(name: str) -> None:
+def test_a_change_is_seen(one: Found) -> None:
     """The law above would hold for a constant too."""
-    events = stream(name, 1)
-    doubled = MEASURES[name](events._replace(qty_lots=events.qty_lots * 2, price_ticks=events.price_ticks + 1))
-    assert not doubled.equals(MEASURES[name](events))
+    events = events_for(one, 1)
+    doubled = one.make(events._replace(qty_lots=events.qty_lots * 2, price_ticks=events.price_ticks + 1))
+    assert not doubled.equals(one.make(events))
 
 
 @each_measure
-def test_inputs_are_untouched(name: str) -> None:
-    events = stream(name, 2)
+def test_inputs_are_untouched_and_bytes_are_the_same(one: Found) -> None:
+    events = events_for(one, 2)
     before = [column.copy() for column in events]
-    MEASURES[name](events)
+    first, second = (one.make(events).write_ipc(None, compat_level=pl.CompatLevel.oldest()) for _ in range(2))
+    assert first.getvalue() == second.getvalue()
     assert all(np.array_equal(now, then) and now.dtype == then.dtype for now, then in zip(events, before, strict=True))
 
 
-@each_measure
-def test_same_bytes_twice(name: str) -> None:
-    first, second = (MEASURES[name](stream(name, 3)).write_ipc(None, compat_level=pl.CompatLevel.oldest()) for _ in range(2))
-    assert first.getvalue() == second.getvalue()
-
-
-@each_measure
-@pytest.mark.parametrize("factor", [2, 64])
-def test_scale(name: str, factor: int) -> None:
+@pytest.mark.parametrize("one", [one for one in MEASURES.values() if not one.case.no_scale], ids=lambda one: one.name)
+def test_scale(one: Found) -> None:
     """Sizes times a power of two: flows times it, to the last bit; prices, shares and counts as they were."""
-    for seed in SEEDS:
-        events = stream(name, seed)
-        base = MEASURES[name](events)
-        scaled = MEASURES[name](events._replace(qty_lots=events.qty_lots * factor))
-        size = {c: column_of(name, c).size for c in base.columns}
+    for seed, factor in zip(SEEDS, (2, 64, 4), strict=True):
+        events = events_for(one, seed)
+        base, scaled = one.make(events), one.make(events._replace(qty_lots=events.qty_lots * factor))
+        size = {c: column_of(one.groups, c).size for c in base.columns}
         held = [c for c in base.columns if size[c] != "free"]
         expected = base.select(pl.col(c) * factor if size[c] == "linear" else pl.col(c) for c in held)
         assert_frame_equal(scaled.select(held), expected, check_exact=True)
 
 
-@each_measure
-def test_mirror(name: str) -> None:
-    """Sides exchanged and prices turned about a constant: flows and imbalances change their sign, nothing else changes."""
-    if name in NO_MIRROR:
-        pytest.skip(NO_MIRROR[name])
+@pytest.mark.parametrize("one", [one for one in MEASURES.values() if not one.case.no_mirror], ids=lambda one: one.name)
+def test_mirror(one: Found) -> None:
+    """Sides exchanged and prices turned about a constant: every column does what it says of itself."""
     for seed in SEEDS:
-        events = stream(name, seed)
+        events = events_for(one, seed)
         flipped = events._replace(side=-events.side, price_ticks=2 * CENTRE - events.price_ticks)
-        base, mirrored = MEASURES[name](events), MEASURES[name](flipped)
-        if "side" in base.columns:  # what becomes known of both sides at one time has no order of its own
-            base = base.sort("ts_local", "side", maintain_order=True)
-            mirrored = mirrored.sort("ts_local", -pl.col("side"), maintain_order=True)
+        base, mirrored = in_order(one.make(events), 1), in_order(one.make(flipped), -1)
         for column in base.columns:
-            mirror = column_of(name, column).mirror
+            mirror = column_of(one.groups, column).mirror
             if mirror != "free":
-                theirs = in_mirror(base, column, mirror)
-                if mirror == "price" or column in ("mid_change",):  # prices, not on a binary grid
-                    assert_frame_equal(mirrored.select(column), theirs.to_frame(), rel_tol=0, abs_tol=1e-9)
-                else:
-                    assert_frame_equal(mirrored.select(column), theirs.to_frame(), check_exact=True)
+                exact = mirror != "price" and column != "mid_change"  # prices are not on a binary grid
+                tolerance = {"check_exact": True} if exact else {"rel_tol": 0.0, "abs_tol": 1e-9}
+                theirs = in_mirror(one, base, column, mirror).to_frame()
+                assert_frame_equal(mirrored.select(column), theirs, **tolerance)  # type: ignore[arg-type]
 
 
-def in_mirror(base: pl.DataFrame, column: str, mirror: str) -> pl.Series:
+def in_order(frame: pl.DataFrame, way: int) -> pl.DataFrame:
+    """What becomes known at one time, by side and by row of price, which a mirror turns."""
+    keys = [name for name in ("ts", "ts_local", "bar", "start", "end") if name in frame.columns]
+    turned = [way * pl.col(name).cast(pl.Int64) for name in ("side", "row") if name in frame.columns]
+    return frame.sort(*keys[: len(keys) if turned else 0], *turned, maintain_order=True) if turned else frame
+
+
+def in_mirror(one: Found, base: pl.DataFrame, column: str, mirror: str) -> pl.Series:
     """What a column should be when sides are exchanged and prices turned about the centre."""
-    theirs = base[column]
-    if mirror == "swaps":
-        for one, other in (("buy", "sell"), ("bid", "ask"), ("long", "short")):
-            theirs = (
-                base[column.replace(one, "?").replace(other, one).replace("?", other)]
-                if one in column or other in column
-                else theirs
-            )
+    other = "_".join(OPPOSITES.get(word, word) for word in column.split("_"))
+    theirs = base[other if mirror != "even" and other in base.columns else column]
     if mirror == "odd":
         theirs = 0 - theirs
     if mirror == "price":
-        theirs = PERP.price(2 * CENTRE) - theirs
+        theirs = one.case.instrument.price(2 * CENTRE) - theirs
     return theirs.alias(column)
 
 
-@pytest.mark.parametrize("name", sorted(STREAMS))
-@pytest.mark.parametrize("seed", SEEDS)
-def test_batch_equals_stream(name: str, seed: int) -> None:
-    """In one piece, in pieces, and one row at a time."""
-    events, draw = stream(name, seed), random.Random(seed)
-    cuts = sorted(draw.sample(range(1, events.rows), 20))
-    whole, *others = (in_pieces(STREAMS[name](), events, at) for at in ([], cuts, range(1, events.rows)))
-    for other in others:
-        assert_frame_equal(other, whole, check_exact=True)
+@each_stream
+def test_batch_equals_stream(one: Found) -> None:
+    """In one piece, in pieces, some of one row, and, as from a socket, one event at a time; then there is nothing left."""
+    for seed in SEEDS:
+        events = events_for(one, seed)
+        whole, some = run(one.make, events), random.Random(seed).sample(range(1, events.rows), 12)
+        cuts = sorted({*some, *range(100, 130)})
+        assert_frame_equal(run(one.make, events, cuts), whole, check_exact=True)
+        stream = one.make()
+        for row in zip(*(column.tolist() for column in events), strict=True):
+            stream.event(row)
+        assert_frame_equal(stream.finish(), whole, check_exact=True)
+        assert stream.drain().height == 0
 
 
-def in_pieces(made: Any, events: Events, at: Any) -> pl.DataFrame:
-    pieces = [events.cut(i, j) for i, j in zip([0, *at], [*at, events.rows], strict=True)]
-    return pl.concat([*(made.step(piece) for piece in pieces), made.finish()])
+@pytest.mark.parametrize("name", sorted(name for name in MEASURES if name.partition("-")[0] not in ("find_absorption",)))
+def test_functions_are_their_streams(name: str) -> None:
+    """A function gives what the class of its noun gives, where both are given the same."""
+    one = MEASURES[name]
+    twins = [other for other in STREAMS.values() if other.groups == one.groups and other.case == one.case]
+    for stream in twins[:1]:
+        events = events_for(one, 1)
+        assert_frame_equal(run(stream.make, events), one.make(events), check_exact=True)
 
 
-@pytest.mark.parametrize("name", sorted(n for n, made in STREAMS.items() if issubclass(made.func, Stream)))
-def test_saved_and_restored_it_goes_on_the_same(name: str) -> None:
-    """At any row, also within a message; and one event at a time, as from a socket."""
-    events = stream(name, 5)
-    whole = in_pieces(STREAMS[name](), events, [])
-    for at in (1, 77, events.rows // 2, events.rows - 1):
-        first = STREAMS[name]()
-        begun = first.step(events.cut(0, at))
-        second = STREAMS[name]().restore(first.save())
-        assert_frame_equal(
-            pl.concat([begun, second.step(events.cut(at, events.rows)), second.finish()]), whole, check_exact=True
-        )
-    single = STREAMS[name]()
-    for row in zip(*(column.tolist() for column in events), strict=True):
-        single.event(row)
-    assert_frame_equal(pl.concat([single.drain(), single.finish()]), whole, check_exact=True)
-
-
-@pytest.mark.parametrize("name", sorted(n for n, made in STREAMS.items() if issubclass(made.func, Stream)))
-def test_reading_it_now_changes_nothing(name: str) -> None:
-    events = stream(name, 6)
-    read, unread = STREAMS[name](), STREAMS[name]()
-    for at in range(0, events.rows, 50):
-        piece = events.cut(at, min(at + 50, events.rows))
-        read.push(piece)
-        unread.push(piece)
-        assert_frame_equal(read.now(), read.now(), check_exact=True)
-    assert_frame_equal(read.finish(), unread.finish(), check_exact=True)
+@each_stream
+def test_saved_and_restored_it_goes_on_the_same(one: Found) -> None:
+    """At any row, also within a message; and `now` changes nothing."""
+    assert issubclass(one.make.func, Stream)  # type: ignore[attr-defined]
+    for seed in SEEDS:
+        events, at = events_for(one, seed), random.Random(seed)
+        whole, frames, stream = run(one.make, events), [], one.make()
+        cuts = [0, 1, *sorted(at.sample(range(2, events.rows - 1), 12)), events.rows - 1, events.rows]
+        for start, stop in pairwise(cuts):
+            stream.push(events.cut(start, stop))
+            assert_frame_equal(stream.now(), stream.now(), check_exact=True)
+            frames += [stream.drain()] if at.random() < 0.5 else []
+            stream = one.make().restore(stream.save())
+        still_open = stream.now()
+        frames.append(stream.drain())
+        assert_frame_equal(stream.finish(), still_open, check_exact=True)
+        assert_frame_equal(pl.concat([*frames, still_open]), whole, check_exact=True)
