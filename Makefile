@@ -72,5 +72,5 @@ $(VENV)/.bench: constraints.txt pyproject.toml | $(BIN)/python
 
 $(PEERS)/.ready: constraints-peers.txt
 	$(call new-venv,$(PEERS))
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-peers.txt hftbacktest
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-peers.txt hftbacktest lrvx
 	@touch $@

@@ -20,7 +20,6 @@ from math import sqrt
 import numpy as np
 import polars as pl
 
-from bench_flow import PERP, recording
 from counterpoise.core.units import MS_NS, SECOND_NS
 from counterpoise.flow.book.absorption import Absorption, find_absorption
 from counterpoise.flow.book.sweeps import Sweeps
@@ -29,6 +28,7 @@ from counterpoise.market.book import Book
 from counterpoise.market.event import DELTA, FIRST, LAST, TRADE, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.sim.market import default_config, generate
+from streams import PERP, recording
 
 WINDOW_NS = 5 * SECOND_NS
 HOLE_NS = 10 * SECOND_NS

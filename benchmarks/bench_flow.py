@@ -1,149 +1,186 @@
-"""The book and all flow measures in one pass, beside hftbacktest's bare replay of the same events: ns/row and rows/s.
+"""Order flow beside its peers: all measures on all rows, one event at a time, and what others need for less; ns a row.
 
-    python benchmarks/bench_flow.py [--rows 5000000] [--rounds 5] [--peer .venv-peers/bin/python]
+    python benchmarks/bench_flow.py [--rows 5000000] [--events 200000] [--rounds 5] [--peer .venv-peers/bin/python]
 
 Streams: the USD-M recording (COUNTERPOISE_DATA or ../shared/data), again and again in time, each time from its snapshot on; and
-the synthetic market. The peer knows no ticker quotes, so it and we are compared on depth and trades alone; the recording with
-its quotes stands beside. All data are in memory; kernels and peer are compiled before the clock starts; rounds go in turn. The
-slow twin (dictionaries and Fractions) runs on the first rows. hftbacktest keeps two books, the exchange's and the local one,
-and computes no measure; we keep one and compute all.
+the synthetic market. All data are in memory, kernels and peers are compiled before the clock starts, all jobs of a table go in
+turn. CPU time counts; the clock, which on a shared machine also counts what others do, stands beside it.
+
+A measure's time ends with its frame. "alone" is one measure with a book of its own where it needs one; the sum is what all six
+cost side by side. hftbacktest replays bare, without an order or a measure; it keeps two books, the exchange's and the local,
+and knows no quotes. lrvx takes one delta a call into its book and computes nothing. pandas computes OFI of the best level
+(Cont, Kukanov, Stoikov 2014), trade imbalance and CVD per second, of ticker quotes and trades that stand ready in its tables,
+both sides of a quote in a row; it knows neither gaps nor crossed quotes. The slow twin (dictionaries and
+Fractions) runs on the first rows.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
-import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
-from typing import Any
 
-import msgspec
-import numpy as np
-
-from counterpoise.adapters.binance_capture import read_binance_capture
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.measures import QuoteSource, measure
+from counterpoise.flow.book.absorption import Absorption
+from counterpoise.flow.book.sweeps import Sweeps
+from counterpoise.flow.measures import Measures, measure
+from counterpoise.flow.stream import Stream
+from counterpoise.flow.tape.divergence import Divergences
+from counterpoise.flow.tape.sized_flow import SizedFlow
+from counterpoise.flow.tape.tape import Tape
 from counterpoise.market.book import Book
-from counterpoise.market.event import QUOTE, Events, merge_events
+from counterpoise.market.event import DELTA, QUOTE, SNAPSHOT, Events
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.symbol import parse_instrument
-from counterpoise.sim.market import default_config, generate
-from peers.hftbacktest_events import Peer, records_of
+from peers.hftbacktest_records import records_of
+from peers.pandas_flow import PandasFlow
+from peers.process import PYTHON, PeerProcess, python_with
+from streams import PERP, recording, repeated, synthetic, without_depth, without_quotes
+from timing import Job, Timing, Took, interleaved, job, ratio, show, timed
 
-ROOT = Path(__file__).resolve().parents[1]
-CAPTURE = Path("01_binance_l2_20240808") / "usdm" / "btcusdt_20240808.gz"
-PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
-Job = Callable[[], Any]
-Timing = dict[str, list[float]]
-
-
-def recording() -> Events | None:
-    """The recording as event columns, or None where it is absent."""
-    path = Path(os.environ.get("COUNTERPOISE_DATA", ROOT.parent / "shared" / "data")) / CAPTURE
-    if not path.is_file():
-        return None
-    reader = read_binance_capture(path, venue="binance_usdm", instrument=lambda _: PERP)
-    return merge_events([Events.from_frame(batch.frame) for batch in reader])
-
-
-def repeated(events: Events, rows: int) -> Events:
-    """The events over and over, a second apart, until there are `rows`; message ordinals go on."""
-    times = -(-rows // events.rows)
-    span = int(events.ts_local[-1] - events.ts_local[0]) + SECOND_NS
-    turn = np.repeat(np.arange(times), events.rows)
-    out = Events._make(np.tile(column, times) for column in events)
-    step = int(events.seq.max()) + 1
-    return out._replace(ts_local=out.ts_local + turn * span, ts_venue=out.ts_venue + turn * span, seq=out.seq + turn * step)
+BINS = Bins.every(SECOND_NS)
+SIX: dict[str, Callable[[Instrument], Stream]] = {
+    "Measures": lambda of: Measures(of, bins=BINS),
+    "Sweeps": Sweeps,
+    "Absorption": Absorption,
+    "SizedFlow": lambda of: SizedFlow(of, bins=BINS),
+    "Tape": Tape,
+    "Divergences": lambda of: Divergences(of, reversal_bps=5),
+}
+ALL_TARGET_NS, BEST_TARGET_NS, EVENT_TARGET_NS = 60, 15, 2000
+MEASURES_EVENT, ALL_EVENTS, DELTAS = "Measures.event", "event of all six", "lrvx OrderBook.apply_delta"
 
 
-def without_quotes(events: Events) -> Events:
-    keep = events.kind != QUOTE
-    return Events._make(np.ascontiguousarray(column[keep]) for column in events)
+def whole(made: Callable[[Instrument], Stream], events: Events, instrument: Instrument) -> None:
+    stream = made(instrument)
+    stream.push(events)
+    stream.finish()
 
 
-def synthetic(rows: int) -> tuple[Events, Instrument]:
-    """The first instrument of the default market, ten minutes of it, repeated as often as it takes."""
-    config = default_config(duration="10m")
-    config = msgspec.structs.replace(config, tokens=config.tokens[:1])
-    instrument = config.tokens[0].instrument(config.venue)
-    return repeated(generate(config)[instrument.id], rows), instrument
+def each_alone(events: Events, instrument: Instrument) -> list[Job]:
+    """The six measures on all rows."""
+    jobs = [
+        job(f"{name} alone", events.rows, lambda made=made: whole(made, events, instrument))  # type: ignore[misc]
+        for name, made in SIX.items()
+    ]
+    return [*jobs, job("Book.apply", events.rows, lambda: Book().apply(events))]
 
 
-def ours(events: Events, instrument: Instrument, quotes: QuoteSource = "depth") -> dict[str, Job]:
-    return {
-        "Book.apply": lambda: Book().apply(events),
-        f"measure, all measures per 1 s, {quotes}": lambda: measure(
-            events, instrument, bins=Bins.every(SECOND_NS), quotes=quotes
-        ),
-    }
+def print_sum(timing: Timing, rows: int) -> None:
+    total = [min(took.cpu for took in timing[f"{name} alone"]) for name in SIX]
+    nanoseconds = sum(total) / rows * 1e9
+    verdict = "met" if nanoseconds <= ALL_TARGET_NS else "missed"
+    print(f"  sum of the six, CPU best: {nanoseconds:.2f} ns a row  target {ALL_TARGET_NS}: {verdict}")
 
 
-def timed(job: Job) -> float:
-    start = time.perf_counter()
-    job()
-    return time.perf_counter() - start
+def binned(events: Events, instrument: Instrument, target_ns: float | None) -> list[Job]:
+    """All that `Measures` computes in its one pass, on depth and trades."""
+    return [
+        job("Measures, depth and trades", events.rows, lambda: measure(events, instrument, bins=BINS), target_ns),
+        job("Book.apply, depth and trades", events.rows, lambda: Book().apply(events)),
+    ]
 
 
-def interleaved(jobs: dict[str, Callable[[], float]], rounds: int) -> Timing:
-    """Seconds of each job by name; every job runs once before, uncounted."""
-    for job in jobs.values():
-        job()
-    seconds: Timing = {name: [] for name in jobs}
-    for _ in range(rounds):
-        for name, job in jobs.items():
-            seconds[name].append(job())
-    return seconds
+def from_ticker(events: Events, instrument: Instrument) -> list[Job]:
+    """Ours and pandas on quotes and trades."""
+    twin = PandasFlow(events, every_ns=SECOND_NS)
+    ours = measure(events, instrument, bins=BINS, quotes="ticker")
+    print(f"pandas, OFI and trade imbalance per second: {twin.agreement(ours, instrument)}")
+    return [
+        job("Measures, ticker and trades", events.rows, lambda: measure(events, instrument, bins=BINS, quotes="ticker")),
+        job("pandas OFI and trade imbalance", events.rows, twin.run),
+    ]
 
 
-def report(title: str, rows: int, seconds: Timing) -> None:
-    print(f"\n{title}: {rows:,} rows")
-    for name, runs in seconds.items():
-        best, middle = min(runs) / rows * 1e9, median(runs) / rows * 1e9
-        print(f"  {name:44} best {best:7.2f} ns/row  median {middle:7.2f} ns/row  best {1e3 / best:8.2f} M rows/s")
+def one_by_one(events: Events, instrument: Instrument) -> list[Job]:
+    """Events from Python, one a call."""
+    rows = list(zip(*(column.tolist() for column in events), strict=True))
+
+    def run(names: list[str]) -> None:
+        takes = [SIX[name](instrument).event for name in names]
+        for row in rows:
+            for take in takes:
+                take(row)
+
+    return [
+        job(MEASURES_EVENT, len(rows), lambda: run(["Measures"]), EVENT_TARGET_NS),
+        job(ALL_EVENTS, len(rows), lambda: run(list(SIX)), EVENT_TARGET_NS),
+    ]
 
 
-def compare(title: str, events: Events, instrument: Instrument, peer_python: Path | None, rounds: int) -> None:
-    """Ours and the peer's on the same events, in turn."""
-    jobs: dict[str, Callable[[], float]] = {name: lambda job=job: timed(job) for name, job in ours(events, instrument).items()}
-    if peer_python is None:
-        report(title, events.rows, interleaved(jobs, rounds))
-        return
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Peer(peer_python, records_of(events, instrument), instrument, Path(folder)) as peer,
-    ):
-        for depth in ("hashmap", "roivec"):
-            for step, words in ((0, "in one call"), (SECOND_NS, "in 1 s steps")):
-                jobs[f"hftbacktest {peer.info['version']}, {depth}, {words}"] = lambda d=depth, s=step: float(
-                    peer.replay(d, s)["seconds"]
-                )
-        seconds = interleaved(jobs, rounds)
-        last = peer.replay("hashmap", 0)
-    report(title, events.rows, seconds)
+def of_hftbacktest(python: Path, events: Events, instrument: Instrument, stack: ExitStack) -> list[Job]:
+    """Its bare replay, in both forms of its book, in one call and in steps of a second."""
+    records = records_of(events, instrument)
+    peer = stack.enter_context(PeerProcess(python, "hftbacktest_replay.py", instrument.tick, instrument.lot, records=records))
+    last = peer.ask("hashmap 0")
     book = Book()
     book.apply(events)
     same = (book.best_bid, book.best_ask) == (last["bid"], last["ask"])
-    print(f"  best prices at the end: ours {book.best_bid} / {book.best_ask}, peer {last['bid']} / {last['ask']}, same: {same}")
-    theirs = [runs for name, runs in seconds.items() if name.startswith("hft")]
-    for name in ours(events, instrument):
-        best = min(map(min, theirs)) / min(seconds[name])
-        middle = min(map(median, theirs)) / median(seconds[name])
-        print(f"  {name}: {best:.2f} x the rows/s of the peer's fastest form by best of {rounds}, {middle:.2f} x by median")
+    print(f"hftbacktest {peer.info['version']}, same best prices at the end: {same}")
+    return [
+        Job(f"hftbacktest, {depth}, {words}", events.rows, lambda line=f"{depth} {step}": Took.told(peer.ask(line)))  # type: ignore[misc]
+        for depth in ("hashmap", "roivec")
+        for step, words in ((0, "one call"), (SECOND_NS, "1 s steps"))
+    ]
+
+
+def of_lrvx(python: Path, events: Events, instrument: Instrument, stack: ExitStack) -> list[Job]:
+    """Its book, one delta a call."""
+    depth = (events.kind == DELTA) | (events.kind == SNAPSHOT)
+    events = Events._make(column[depth] for column in events)
+    peer = stack.enter_context(
+        PeerProcess(
+            python,
+            "lrvx_book.py",
+            instrument.tick,
+            price=instrument.price_grid.values(events.price_ticks),
+            qty=instrument.qty_grid.values(events.qty_lots),
+            bid=events.side > 0,
+            snapshot=events.kind == SNAPSHOT,
+        )
+    )
+    last = peer.ask("deltas")
+    book = Book()
+    book.apply(events)
+    ticks = tuple(round(last[side] / instrument.price_grid.size) for side in ("bid", "ask"))
+    print(f"lrvx {peer.info['version']}, same best prices at the end: {ticks == (book.best_bid, book.best_ask)}")
+    return [Job(DELTAS, peer.info["calls"], lambda: Took.told(peer.ask("deltas")))]
+
+
+def compare(title: str, events: Events, instrument: Instrument, wanted: argparse.Namespace) -> None:
+    """One table of a stream: ours and the peers', all in turn."""
+    print(f"\n== {title}")
+    lean, few = without_quotes(events), events.cut(0, wanted.events)
+    quotes = without_depth(events)
+    jobs = [*each_alone(events, instrument), *binned(lean, instrument, BEST_TARGET_NS)]
+    with ExitStack() as stack:
+        if (events.kind == QUOTE).any():
+            jobs += from_ticker(quotes, instrument)
+        if wanted.hftbacktest is not None:
+            jobs += of_hftbacktest(wanted.hftbacktest, lean, instrument, stack)
+        jobs += one_by_one(few, instrument)
+        if wanted.lrvx is not None:
+            jobs += of_lrvx(wanted.lrvx, few, instrument, stack)
+        timing = interleaved(jobs, wanted.rounds)
+    show(title, jobs, timing)
+    print_sum(timing, events.rows)
+    for slow in timing:
+        if slow.startswith("hftbacktest"):
+            print(f"  Measures against {slow}: {ratio(timing, slow, 'Measures, depth and trades')}")
+        if slow.startswith("pandas"):
+            print(f"  Measures against pandas: {ratio(timing, slow, 'Measures, ticker and trades')}")
 
 
 def twin(events: Events, instrument: Instrument, rows: int) -> None:
     """The slow twin of the tests on the first rows."""
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
     from reference.naive_flow import naive_measures
 
     few = events.cut(0, rows)
-    slow = timed(lambda: naive_measures(few, instrument, every_ns=SECOND_NS, bands_bps=("1", "5", "10", "25")))
-    fast = min(timed(ours(few, instrument)["measure, all measures per 1 s, depth"]) for _ in range(3))
+    slow = timed(lambda: naive_measures(few, instrument, every_ns=SECOND_NS, bands_bps=("1", "5", "10", "25"))).cpu
+    fast = min(timed(lambda: measure(few, instrument, bins=BINS)).cpu for _ in range(3))
     print(
         f"\nfirst {rows:,} rows: slow twin {slow / rows * 1e9:,.0f} ns/row, ours {fast / rows * 1e9:.0f}; {slow / fast:,.0f} x"
     )
@@ -152,22 +189,16 @@ def twin(events: Events, instrument: Instrument, rows: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--events", type=int, default=200_000, help="rows given one at a time")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peer", type=Path, default=ROOT / ".venv-peers" / "bin" / "python")
+    parser.add_argument("--peer", type=Path, default=PYTHON)
     wanted = parser.parse_args()
-    peer = wanted.peer if wanted.peer.is_file() else None
-    if peer is None:
-        print(f"no peer at {wanted.peer}: run 'make bench', which installs it; going on without")
+    wanted.hftbacktest, wanted.lrvx = (python_with(wanted.peer, name) for name in ("hftbacktest", "lrvx"))
     real = recording()
     if real is not None:
-        full = repeated(real, wanted.rows)
-        for quotes in ("depth", "ticker"):
-            jobs = {name: lambda job=job: timed(job) for name, job in ours(full, PERP, quotes).items()}
-            report(f"USD-M recording with its quotes, prices from {quotes}", full.rows, interleaved(jobs, wanted.rounds))
-        compare("USD-M recording, depth and trades", without_quotes(full), PERP, peer, wanted.rounds)
+        compare("USD-M recording", repeated(real, wanted.rows), PERP, wanted)
         twin(without_quotes(real), PERP, 50_000)
-    events, instrument = synthetic(wanted.rows)
-    compare("synthetic market, depth and trades", without_quotes(events), instrument, peer, wanted.rounds)
+    compare("synthetic market", *synthetic(wanted.rows), wanted)
 
 
 if __name__ == "__main__":

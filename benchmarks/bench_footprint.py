@@ -1,4 +1,4 @@
-"""Footprint and market profile of a day of trades, beside lrvx and pandas: ms a million trades, and whether results agree.
+"""Footprint and market profile of a day of trades, beside lrvx and pandas: ns a trade, and whether results agree.
 
     python benchmarks/bench_footprint.py [--trades 1000000] [--rounds 7] [--peer .venv-peers/bin/python]
 
@@ -7,39 +7,29 @@ COUNTERPOISE_DATA or ../shared/data holds it. The peer is a C++ library with a P
 and keeps one bar, of 64 rows (256 rows and 26 letters in a market profile); what trades past them it drops without a word, so
 only the narrow stream, of 13 hours, is the same work, and only there results are the same. We take the events of a stream and
 keep bars of any rule. `push` is what a live stream pays; `frame` adds the table. All data are in memory, kernels are compiled
-before the clock starts, rounds go in turn.
+before the clock starts, rounds go in turn. CPU time counts; the clock stands beside it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from counterpoise.adapters.binance_capture import read_binance_capture
 from counterpoise.core.units import DAY_NS, HOUR_NS, MINUTE_NS
 from counterpoise.flow.auction.footprint import Footprint, FootprintBars, footprint
 from counterpoise.flow.auction.market_profile import market_profile
 from counterpoise.flow.auction.profile import DevelopingProfile, SessionProfile
 from counterpoise.flow.bins import Bins
-from counterpoise.market.event import FIRST, LAST, TRADE, Events, merge_events
-from counterpoise.market.symbol import parse_instrument
+from counterpoise.market.event import FIRST, LAST, TRADE, Events
+from peers.process import PYTHON, PeerProcess, python_with
+from streams import PERP, recording
+from timing import Job, Took, interleaved, job, ratio, show
 
-ROOT = Path(__file__).resolve().parents[1]
-PEER = Path(__file__).with_name("peers") / "lrvx_footprint.py"
-CAPTURE = Path("01_binance_l2_20240808") / "usdm" / "btcusdt_20240808.gz"
-PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 MIDNIGHT = 1_723_075_200_000_000_000
 WHOLE = Bins.every(DAY_NS)
 Ask = Callable[[str], dict[str, Any]]
@@ -64,13 +54,11 @@ def walk(count: int, seed: int, *, within: int = 0) -> Events:
     return trades(ts, draw.choice([1, -1], count), 600_000 + price, lots)
 
 
-def recording(count: int) -> Events | None:
+def recorded(count: int) -> Events | None:
     """The recording's trades over and over, spread over a day, or None where it is absent."""
-    path = Path(os.environ.get("COUNTERPOISE_DATA", ROOT.parent / "shared" / "data")) / CAPTURE
-    if not path.is_file():
+    events = recording()
+    if events is None:
         return None
-    reader = read_binance_capture(path, venue="binance_usdm", instrument=lambda _: PERP)
-    events = merge_events([Events.from_frame(batch.frame) for batch in reader])
     held = np.flatnonzero(events.kind == TRADE)
     again = np.resize(held, count)
     ts = MIDNIGHT + np.arange(count) * (DAY_NS // count)
@@ -99,50 +87,16 @@ def jobs_of(events: Events) -> dict[str, Callable[[], Any]]:
     }
 
 
-def timed(job: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    job()
-    return time.perf_counter() - start
-
-
-@contextmanager
-def peer_of(python: Path, events: Events) -> Iterator[Ask]:
-    """A process of the peer's environment that holds the trades in memory."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "trades.npz"
-        price, qty = PERP.price_grid.values(events.price_ticks), PERP.flow_grid.values(events.qty_lots)
-        np.savez(path, ts=events.ts_local, price=price, qty=qty, buy=(events.side > 0).astype(np.uint8))
-        command = [str(python), str(PEER), str(path), PERP.tick]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            print(f"peer: lrvx {json.loads(process.stdout.readline())['version']}")
-
-            def ask(job: str) -> dict[str, Any]:
-                assert process.stdin is not None
-                assert process.stdout is not None
-                process.stdin.write(job + "\n")
-                process.stdin.flush()
-                answer: dict[str, Any] = json.loads(process.stdout.readline())
-                return answer
-
-            yield ask
-            process.stdin.close()
-
-
-def measure_all(events: Events, ask: Ask | None, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each job by name; every job runs once before, uncounted."""
-    jobs: dict[str, Callable[[], float]] = {name: lambda job=job: timed(job) for name, job in jobs_of(events).items()}
+def all_jobs(events: Events, ask: Ask | None) -> list[Job]:
+    """Ours, and the peer's where there is one."""
+    jobs = [job(name, events.rows, call) for name, call in jobs_of(events).items()]
     if ask is not None:
-        jobs["lrvx FootprintBar.add_trades, one bar"] = lambda: float(ask("footprint")["seconds"])
-        jobs["lrvx MarketProfile.add_trades, 30 m"] = lambda: float(ask("profile")["seconds"])
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    for turn in range(rounds + 1):
-        for name, job in jobs.items():
-            took = job()
-            if turn:
-                seconds[name].append(took)
-    return seconds
+        for name, line in (
+            ("lrvx FootprintBar.add_trades, one bar", "footprint"),
+            ("lrvx MarketProfile.add_trades, 30 m", "profile"),
+        ):
+            jobs.append(Job(name, events.rows, lambda line=line: Took.told(ask(line))))  # type: ignore[misc]
+    return jobs
 
 
 def agree(events: Events, ask: Ask) -> None:
@@ -162,26 +116,22 @@ def agree(events: Events, ask: Ask) -> None:
 
 
 def report(title: str, events: Events, peer: Path | None, rounds: int) -> None:
-    print(f"\n{title}: {events.rows:,} trades")
     if peer is None:
-        show(measure_all(events, None, rounds), events.rows)
+        jobs = all_jobs(events, None)
+        show(title, jobs, interleaved(jobs, rounds))
         return
-    with peer_of(peer, events) as ask:
-        seconds = measure_all(events, ask, rounds)
-        show(seconds, events.rows)
-        agree(events, ask)
+    price, qty = PERP.price_grid.values(events.price_ticks), PERP.flow_grid.values(events.qty_lots)
+    buy = (events.side > 0).astype(np.uint8)
+    with PeerProcess(peer, "lrvx_footprint.py", PERP.tick, ts=events.ts_local, price=price, qty=qty, buy=buy) as process:
+        jobs = all_jobs(events, process.ask)
+        timing = interleaved(jobs, rounds)
+        show(f"{title}, beside lrvx {process.info['version']}", jobs, timing)
+        agree(events, process.ask)
     for ours, theirs in (
         ("Footprint, one bar, push", "lrvx FootprintBar.add_trades, one bar"),
         ("market_profile, 30 m, frame", "lrvx MarketProfile.add_trades, 30 m"),
     ):
-        ratio = min(seconds[theirs]) / min(seconds[ours]), median(seconds[theirs]) / median(seconds[ours])
-        print(f"  {ours}: {ratio[0]:.2f} x as fast as {theirs} by best of {rounds}, {ratio[1]:.2f} x by median")
-
-
-def show(seconds: dict[str, list[float]], count: int) -> None:
-    for name, runs in seconds.items():
-        best, middle = min(runs) / count * 1e9, median(runs) / count * 1e9
-        print(f"  {name:42} best {best:7.2f} ms/M  median {middle:7.2f} ms/M")
+        print(f"  {ours} against {theirs}: {ratio(timing, theirs, ours)}")
 
 
 def main() -> None:
@@ -189,16 +139,12 @@ def main() -> None:
     parser.add_argument("--trades", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seed", type=int, default=20_261_120)
-    parser.add_argument("--peer", type=Path, default=ROOT / ".venv-peers" / "bin" / "python")
+    parser.add_argument("--peer", type=Path, default=PYTHON)
     wanted = parser.parse_args()
-    peer = wanted.peer if wanted.peer.is_file() else None
-    if peer is not None and subprocess.run([str(peer), "-c", "import lrvx"], capture_output=True, check=False).returncode:
-        peer = None
-    if peer is None:
-        print(f"no lrvx at {wanted.peer}; going on without")
+    peer = python_with(wanted.peer, "lrvx")
     report("within 60 rows", walk(wanted.trades, wanted.seed, within=59), peer, wanted.rounds)
     report("random walk", walk(wanted.trades, wanted.seed), peer, wanted.rounds)
-    real = recording(wanted.trades)
+    real = recorded(wanted.trades)
     if real is not None:
         report("USD-M recording, repeated", real, peer, wanted.rounds)
 

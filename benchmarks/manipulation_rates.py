@@ -23,7 +23,6 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from bench_flow import PERP, recording
 from counterpoise.core.units import HOUR_NS, MS_NS, SECOND_NS
 from counterpoise.flow.manipulation.icebergs import icebergs
 from counterpoise.flow.manipulation.ignition import ignition
@@ -33,6 +32,7 @@ from counterpoise.flow.manipulation.wash import wash
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.sim.market import default_config, generate
+from streams import PERP, recording
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from reference import injected

@@ -1,11 +1,7 @@
-"""Event columns as hftbacktest's record array, and a peer process that replays them on demand."""
+"""Event columns as hftbacktest's record array."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +9,6 @@ import numpy as np
 from counterpoise.market.event import FIRST, SNAPSHOT, TRADE, Events
 from counterpoise.market.instrument import Instrument
 
-SCRIPT: Final = Path(__file__).with_name("hftbacktest_replay.py")
 _DEPTH, _TRADE, _CLEAR, _SNAPSHOT = 1, 2, 3, 4
 _BUY, _SELL, _BOTH = 1 << 29, 1 << 28, (1 << 31) | (1 << 30)  # _BOTH: for exchange and local processor
 _DTYPE: Final = [(n, "<u8" if n in ("ev", "order_id") else "<f8" if n in ("px", "qty", "fval") else "<i8")
@@ -42,34 +37,3 @@ def records_of(events: Events, instrument: Instrument) -> np.ndarray[Any, Any]:
             clears[2 * i + j]["ev"] = _CLEAR | side | _BOTH
             clears[2 * i + j]["px"] = levels.min() if side == _BUY else levels.max()
     return np.insert(out, np.repeat(starts, 2), clears)
-
-
-class Peer:
-    """A process of the peer's environment that holds the events in memory."""
-
-    def __init__(self, python: Path, records: np.ndarray[Any, Any], instrument: Instrument, folder: Path) -> None:
-        path = folder / "events.npz"
-        np.savez(path, data=records)
-        command = [str(python), str(SCRIPT), str(path), instrument.tick, instrument.lot]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.info = self._answer()
-
-    def replay(self, depth: str, step_ns: int) -> dict[str, Any]:
-        """Seconds of one replay, and the book at its end."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{depth} {step_ns}\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
-
-    def __enter__(self) -> Peer:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=30)
