@@ -16,7 +16,7 @@ from joblib import Parallel, delayed, parallel_config
 from counterpoise.core.errors import CounterpoiseError, InputError, UnknownName
 from counterpoise.core.progress import Progress, silent
 
-__all__ = ["ENGINES", "Done", "Engine", "Failed", "fan_out"]
+__all__ = ["ENGINES", "Done", "Engine", "Failed", "fan_out", "require_workers"]
 
 PartT = TypeVar("PartT")
 ResultT = TypeVar("ResultT")
@@ -85,10 +85,7 @@ def fan_out(
     InputError
         If its package is not installed, or `jobs` is 0.
     """
-    if engine not in ENGINES:
-        raise UnknownName("engine", engine, ENGINES)
-    if jobs == 0:
-        raise InputError("jobs must be a number of workers, or -1 for one a core; found 0")
+    require_workers(engine, jobs)
     out: list[Done[ResultT] | Failed] = []
     if engine == "serial" or (engine == "loky" and (jobs == 1 or len(parts) < 2)):
         for name, part in parts:
@@ -102,6 +99,14 @@ def fan_out(
             out.append(result)
             progress(len(out) / len(parts), result.part)
     return out
+
+
+def require_workers(engine: str, jobs: int) -> None:
+    """Refuse what `fan_out` would refuse, before anything is done. Raises as there."""
+    if engine not in ENGINES:
+        raise UnknownName("engine", engine, ENGINES)
+    if jobs == 0 or jobs < -1:
+        raise InputError(f"jobs must be a number of workers, or -1 for one a core; found {jobs}")
 
 
 def _guarded(task: Callable[[PartT], ResultT], name: str, part: PartT) -> Done[ResultT] | Failed:

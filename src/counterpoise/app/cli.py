@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from counterpoise import __version__
-from counterpoise.app.cli_flow import register
+from counterpoise.app import cli_auction, cli_flow
 from counterpoise.app.cli_options import Json, LakeDir, OutFile, kernels
 from counterpoise.core.errors import CounterpoiseError
 
@@ -248,4 +248,5 @@ def _quality_json(reports: list[QualityReport]) -> list[dict[str, Any]]:
     ]
 
 
-register(app)
+for verbs in (cli_flow, cli_auction):
+    verbs.register(app)

@@ -1,7 +1,8 @@
-"""The verbs that measure: flow."""
+"""The verbs that measure: flow and wallets."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,12 +19,15 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command(epilog="Example: counterpoise flow BTC --lake lake --every 1s --measures ofi,cvd --out flow.parquet")(flow)
+    app.command(epilog="Example: counterpoise wallets edges.parquet --out out/wallets")(wallets)
 
 
 def flow(
     instruments: Annotated[
-        list[str] | None, typer.Argument(help="venue:symbol, or a token for all its markets.", show_default=False)
+        list[str] | None,
+        typer.Argument(help="venue:symbol, or a token for all its markets; with --list, groups.", show_default=False),
     ] = None,
+    *,
     lake: LakeDir = "",
     every: Annotated[str, typer.Option("--every", help="Length of a bin, like 100ms, 1s or 5m.")] = "",
     bins: Annotated[
@@ -38,7 +42,7 @@ def flow(
     end: End = "",
     engine: Annotated[str, typer.Option("--engine", help="Where parts run: loky, serial, ray or dask.")] = "loky",
     jobs: Annotated[int, typer.Option("--jobs", help="Workers; -1 for one a core.")] = -1,
-    listed: Annotated[bool, typer.Option("--list", help="List every measure there is, and end.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List all groups of measures, or columns of those named.")] = False,
     out: OutFile = None,
     as_json: Json = False,
 ) -> None:
@@ -52,13 +56,17 @@ def flow(
     from counterpoise.core.units import parse_time
 
     if listed:
-        _list(as_json=as_json)
+        _list(instruments or [], as_json=as_json)
         return
     if not instruments or not lake:
         raise InputError("flow needs instruments and --lake DIR; --list shows what can be measured")
+    if every and bins:
+        raise InputError(f"found --every {every} and --bins {bins}, but one rule ends a bin; give one of them")
     if out is not None:
         require_ending(out)
-    options = flow_options(profile, bins=bins or every, quotes=quotes, measures=measures, stale=stale)
+    options = flow_options(
+        profile, bins=bins or (f"time:{every}" if every else ""), quotes=quotes, measures=measures, stale=stale
+    )
     with kernels(), progress("flow", 1.0) as show:
         result = flows(
             instruments,
@@ -77,26 +85,65 @@ def flow(
         raise typer.Exit(max(part.exit_code for part in result.failed))
 
 
-def _list(*, as_json: bool) -> None:
+def wallets(
+    edges: Annotated[
+        Path, typer.Argument(help="Transfers: Parquet or CSV with src and dst, or from and to.", show_default=False)
+    ],
+    amounts: Annotated[
+        Path | None, typer.Option("--amounts", help="Parquet or CSV with address and amount, to measure concentration of.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the order in which communities are looked for.")] = 0,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for tables as Parquet and a page.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Find entities behind addresses, their sybil scores, and who holds how much."""
+    from counterpoise.app.output import note, plain, print_json
+    from counterpoise.app.wallets import print_wallets, wallets_report
+
+    with kernels():
+        made = wallets_report(edges, out=out, amounts=amounts, seed=seed)
+    if as_json:
+        found = made.found
+        tables = {"clusters": found.clusters, "hubs": found.hubs, "input": found.report, "concentration": made.concentration}
+        said = {"addresses": found.frame.height, "links": found.links.height, "amounts": made.amounts}
+        print_json(said | {name: plain(frame) for name, frame in tables.items()})
+    else:
+        print_wallets(made)
+    if out is not None:
+        note(f"written: {len(made.files)} files to {out}")
+
+
+def _list(names: list[str], *, as_json: bool) -> None:
     from counterpoise.app.flow_measure import stream_groups
     from counterpoise.app.flow_profile import PROFILES
-    from counterpoise.app.output import print_json, print_table
-    from counterpoise.flow.catalogue import CATALOGUE, catalogue_frame
+    from counterpoise.app.output import note, plain, print_json, print_table
+    from counterpoise.flow.catalogue import CATALOGUE, catalogue_frame, group
 
+    chosen = [group(name) for name in names] or list(CATALOGUE)
     if as_json:
-        print_json({"measures": catalogue_frame().to_dicts(), "profiles": [p.to_dict() for p in PROFILES.values()]})
+        frame = catalogue_frame()
+        frame = frame.filter(frame["group"].is_in([g.name for g in chosen]))
+        print_json({"measures": plain(frame), "profiles": [p.to_dict() for p in PROFILES.values()]})
         return
     by_flow = {g.name for g in stream_groups()}
-    for group in CATALOGUE:
-        how = "" if group.name in by_flow else f", in Python: counterpoise.flow.{group.made_by}"
-        rows = [(column.name, column.unit, column.says) for column in group.columns]
-        print_table(f"{group.name}: {group.says} ({group.source}){how}", ("column", "unit", "what it is"), rows)
+    if names:
+        for found in chosen:
+            by = "" if found.name in by_flow else f" In Python: counterpoise.flow.{found.made_by}."
+            title = f"{found.name}: {found.says}. Needs {', '.join(found.needs)}. Source: {found.source}.{by}"
+            columns = [(column.name, column.unit, column.says) for column in found.columns]
+            print_table(title, ("column", "unit", "what it is"), columns)
+        return
+    for title, here in (("by counterpoise flow", True), ("in Python, from counterpoise.flow", False)):
+        groups = [g for g in chosen if (g.name in by_flow) is here]
+        rows = [(g.name, g.says if here else f"{g.says} ({g.made_by})") for g in groups]
+        print_table(f"groups of measures {title}", ("group", "what it is for"), rows)
     print_table("profiles", ("name", "what it is", "source"), [(p.name, p.says, p.source) for p in PROFILES.values()])
+    note("columns of a group: counterpoise flow --list GROUP")
 
 
 def _show(result: Flows, options: FlowOptions, *, as_json: bool, kept: str) -> None:
     from counterpoise.app.flows import SUMMARY, summarise
-    from counterpoise.app.output import note, print_json, print_table
+    from counterpoise.app.output import note, print_json, print_rows, print_table
 
     frame = result.frame
     failed = [{"part": part.part, "code": part.code, "says": part.says} for part in result.failed]
@@ -107,13 +154,19 @@ def _show(result: Flows, options: FlowOptions, *, as_json: bool, kept: str) -> N
             print_json([{"instrument": name, "bins_of": bins, **summary} for name, summary in of_each] + failed)
         else:
             title = f"bins of {options.bins}, R² of the mid's change in the same bin"
-            rows = [(name, *(summary[key] for key in SUMMARY)) for name, summary in of_each]
-            print_table(title, ("instrument", *SUMMARY.values()), rows)
+            told = [key for key in SUMMARY if any(summary[key] is not None for _, summary in of_each)]
+            rows = [(name, *(summary[key] for key in told)) for name, summary in of_each]
+            print_table(title, ("instrument", *(SUMMARY[key] for key in told)), rows)
     elif as_json:
         print_json([{"instrument": name, "rows": part.height} for (name,), part in frame.group_by("instrument")] + failed)
-    else:
-        shown = frame.head(20)
-        print_table(f"first of {frame.height:,} rows", shown.columns, shown.rows())
+    elif frame.height:
+        some = frame.head(20)
+        alone = frame["instrument"].n_unique() == 1
+        of = f" of {frame['instrument'][0]}" if alone else ""
+        shown = f"first of {frame.height:,} rows" if frame.height > some.height else f"{frame.height:,} rows"
+        left = print_rows(shown + of, some.drop("instrument") if alone else some)
+        if left:
+            note(f"and {len(left)} columns more: {', '.join(left)}")
     note(f"{frame.height:,} rows{kept}")
     for part in result.failed:
         note(f"not measured: {part.part}: {part.code} {part.says}")

@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["End", "Json", "LakeDir", "OutFile", "Start", "kernels"]
+__all__ = ["End", "HtmlFile", "Json", "LakeDir", "OutFile", "Start", "kernels"]
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
 OutFile = Annotated[Path | None, typer.Option("--out", help="Write the result: .parquet, .csv or .json.")]
+HtmlFile = Annotated[Path | None, typer.Option("--html", help="Write one self-contained page.")]
 LakeDir = Annotated[str, typer.Option("--lake", help="Folder of the lake, or any fsspec URL.")]
 Start = Annotated[str, typer.Option("--start", help="First ts_local, like 2024-08-08T23:55.")]
 End = Annotated[str, typer.Option("--end", help="End of ts_local, exclusive.")]

@@ -10,9 +10,10 @@ import polars as pl
 from counterpoise.adapters.lake import Lake
 from counterpoise.app.flow_measure import Choice, choose
 from counterpoise.app.flow_profile import FlowOptions
+from counterpoise.app.lake_events import held_tables, lake_events
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.progress import Progress, silent
-from counterpoise.core.units import DAY_NS, format_time
+from counterpoise.core.units import DAY_NS
 from counterpoise.flow.measures import QuoteSource
 from counterpoise.market.event import SNAPSHOT, Events
 from counterpoise.market.instrument import Instrument
@@ -66,35 +67,23 @@ def flow(
         start_ns = -(-start_ns // every_ns) * every_ns
     tables = _tables(instrument_id, choice, source, lake)
     instrument = lake.terms(instrument_id, start_ns=start_ns, end_ns=end_ns, tables=tables)
-    total = max(1, _rows_held(instrument_id, tables, lake))
     days = choice.days(instrument, options, source)
     if start_ns is not None and "book" in tables:
         for events in _book_before(start_ns, instrument, lake=lake, every_ns=every_ns):
             days.warm(events)
         days.begin(start_ns)
-    frames, rows = [], 0
-    for events in lake.stream(instrument_id, tables=tables, start_ns=start_ns, end_ns=end_ns):
+    frames = []
+    for events in lake_events(instrument_id, lake=lake, tables=tables, start_ns=start_ns, end_ns=end_ns, progress=progress):
         for of_day in _by_day(events):
             frames.append(days.step(of_day))
-        rows += events.rows
-        progress(rows / total, f"{rows:,} rows")
     frames.append(days.finish() if end_ns is None or not to_end else days.finish_at(end_ns))
-    if not rows:
-        span = lake.span_ns(instrument_id, tables=tables)
-        held_span = " to ".join(map(format_time, span)) if span else "nothing"
-        raise InputError(f"{instrument_id} has no event in the range; the lake holds {held_span}")
     return choice.columns(pl.concat(frames))
 
 
 def _tables(instrument_id: str, choice: Choice, source: QuoteSource, lake: Lake) -> tuple[str, ...]:
     wanted = choice.tables or TABLES[source]
-    held = set(lake.describe().filter(pl.col("instrument") == instrument_id)["table"])
+    held = held_tables(instrument_id, lake=lake)
     return tuple(table for table in wanted if table in held) or wanted
-
-
-def _rows_held(instrument_id: str, tables: tuple[str, ...], lake: Lake) -> int:
-    held = lake.describe().filter((pl.col("instrument") == instrument_id) & pl.col("table").is_in(tables))
-    return int(held["rows"].sum())
 
 
 def _by_day(events: Events) -> Iterator[Events]:
@@ -135,7 +124,7 @@ def last_snapshot(before_ns: int, instrument: Instrument, *, lake: Lake) -> int 
 def quote_source(instrument_id: str, *, lake: Lake) -> QuoteSource:
     """The depth stream where there is one, else the ticker, else trades alone."""
     instrument = lake.instrument(instrument_id)
-    tables = set(lake.describe().filter(pl.col("instrument") == instrument.id)["table"])
+    tables = held_tables(instrument.id, lake=lake)
     return "depth" if "book" in tables else "ticker" if "quote" in tables else "trades"
 
 

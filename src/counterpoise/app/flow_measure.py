@@ -167,9 +167,8 @@ def choose(names: Sequence[str]) -> Choice:
         maker = "Measures" if found.made_by == _INTEGRATED else found.made_by
         makers.setdefault(maker, found)
     if len(makers) > 1:
-        raise InputError(
-            f"{' and '.join(names)} are tables of their own, made by {' and '.join(makers)}; ask for one at a time"
-        )
+        kinds = ["measures of bins" if maker == "Measures" else f"table {found.name}" for maker, found in makers.items()]
+        raise InputError(f"found {' and '.join(kinds)} in {','.join(names)}, expected one of them; ask for each in a call")
     maker, found = next(iter(makers.items())) if makers else ("Measures", CATALOGUE[0])
     tables = () if maker == "Measures" else tuple(dict.fromkeys(_TABLE_OF[n] for n in found.needs if n in _TABLE_OF))
     return Choice(maker, tuple(names), tables)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from counterpoise.adapters.compute import Done, Engine, Failed, fan_out
+from counterpoise.adapters.compute import Done, Engine, Failed, fan_out, require_workers
 from counterpoise.adapters.lake import Lake
 from counterpoise.app.flow import TABLES, flow, last_snapshot, require_source
 from counterpoise.app.flow_measure import choose
@@ -67,6 +67,7 @@ def flows(
     InputError
         If no part could be measured: the error of the first.
     """
+    require_workers(engine, jobs)
     parts = flow_parts(names, lake=lake, options=options, start_ns=start_ns, end_ns=end_ns)
     if len(parts) == 1:
         _, part = parts[0]

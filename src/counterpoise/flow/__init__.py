@@ -49,6 +49,7 @@ from counterpoise.flow.impact.propagator_fit import PropagatorFit, fit_propagato
 from counterpoise.flow.impact.square_root_fit import SquareRootFit, fit_square_root
 from counterpoise.flow.impact.toxicity import Toxicity, toxicity
 from counterpoise.flow.integrated import IntegratedOfi, integrated_ofi
+from counterpoise.flow.live import Live
 from counterpoise.flow.manipulation.icebergs import Icebergs, icebergs
 from counterpoise.flow.manipulation.ignition import Ignition, ignition
 from counterpoise.flow.manipulation.spoofing import Spoofing, spoofing
@@ -99,6 +100,7 @@ __all__ = [
     "LeadLag",
     "LiquidationEpisodes",
     "Liquidations",
+    "Live",
     "MarketBins",
     "Measures",
     "Metaorders",

@@ -171,10 +171,11 @@ class Stream:
         return self.drain()
 
     def now(self) -> pl.DataFrame:
-        """What `finish` would give, without finishing: the open row, to be read at any moment."""
+        """The open row, to be read at any moment: what `finish` would give behind the rows that wait, without finishing."""
         twin = copy(self)
         twin._book, twin._state, twin._out = self._book.copy(), self._state.copy(), self._out.copy()
-        twin._closed, twin.waiting = [], 0
+        twin._closed = list(self._closed)
+        twin.drain()  # a change from the row before needs that row
         return twin.finish()
 
     def _close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from string import ascii_letters
 from typing import Any, Final, Literal
 
@@ -33,7 +34,7 @@ _UTC: Final = pl.Datetime("ns", "UTC")
 
 
 def market_profile(
-    events: Events,
+    events: Events | Iterable[Events],
     instrument: Instrument,
     *,
     sessions: SessionsLike = "utc_day",
@@ -45,7 +46,8 @@ def market_profile(
 
     Parameters
     ----------
-    events : Events
+    events : Events, or an iterable of them
+        In order; pieces are taken one by one.
     instrument : Instrument
     sessions : str, Sessions or (name, start, end) of each
     period_ns : int [ns]
@@ -80,7 +82,8 @@ def market_profile(
     if fill not in ("traded", "range"):
         raise UnknownName("fill", fill, ("traded", "range"))
     periods = _Periods(instrument, period_ns, row_ticks)
-    rows = pl.concat([periods.step(events), periods.finish()])
+    pieces = (events,) if isinstance(events, Events) else events
+    rows = pl.concat([*map(periods.step, pieces), periods.finish()])
     spans = _spans(rows["ts"].dt.epoch("ns").unique().to_list(), over, period_ns)
     found = (_between(rows) if fill == "range" else rows).join(spans, left_on="ts", right_on="end").drop("ts")
     tick = instrument.price_grid

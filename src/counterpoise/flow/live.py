@@ -1,0 +1,154 @@
+"""Measures as they stand now: events in one at a time, any measure out at any moment, and a memory that can be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+import msgspec
+import polars as pl
+
+from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.flow.stream import Stream
+from counterpoise.market.event import Events
+
+__all__ = ["Live"]
+
+
+class Live:
+    """Streams of one instrument, fed together.
+
+    Parameters
+    ----------
+    streams : mapping of str to Stream
+        Any measures with a memory, each under a name of your choice; at least one, all of one instrument.
+
+    Raises
+    ------
+    InputError
+        If there is none, or they are of several instruments.
+
+    Notes
+    -----
+    The rows are those of the batch form to the last bit, however events are cut and wherever it was saved between. An event
+    costs a kernel call a stream, reading a millisecond a stream; both are free of what came before.
+
+    Examples
+    --------
+    >>> from counterpoise.flow.bins import Bins
+    >>> from counterpoise.flow.measures import Measures
+    >>> from counterpoise.market.symbol import parse_instrument
+    >>> live = Live({"bins": Measures(parse_instrument("binance_usdm:BTCUSDT"), bins=Bins.parse("1s"))})
+    >>> live["ofi"] is None
+    True
+    """
+
+    def __init__(self, streams: Mapping[str, Stream]) -> None:
+        if not streams:
+            raise InputError('no stream given; give at least one, as Live({"bins": Measures(instrument, bins=bins)})')
+        ids = sorted({stream.instrument.id for stream in streams.values()})
+        if len(ids) > 1:
+            raise InputError(f"streams of {' and '.join(ids)}, expected one instrument; make one Live of each")
+        self._streams = dict(streams)
+        self._columns = {name: stream.now().columns for name, stream in self._streams.items()}
+
+    # events in
+
+    def event(self, row: tuple[int, int, int, int, int, int, int, int, int]) -> int:
+        """Take one event, as `counterpoise.flow.stream.Stream.event`; returns how many rows wait. Raises as there."""
+        return sum([stream.event(row) for stream in self._streams.values()])
+
+    def push(self, events: Events) -> int:
+        """Take events, as those of a recording that warms it up; returns how many rows wait. Raises as `event`."""
+        return sum([stream.push(events) for stream in self._streams.values()])
+
+    # measures out
+
+    def __getitem__(self, measure: str) -> Any:
+        """A measure as it stands: its value in the open bin, None when there is none.
+
+        Parameters
+        ----------
+        measure : str
+            A column, as ``"ofi"``; where several streams have it, with its stream's name, as ``"bins.ofi"``.
+
+        Raises
+        ------
+        UnknownName
+            If no stream has it.
+        InputError
+            If several have it and none is named.
+        """
+        held = [(name, column) for name, columns in self._columns.items() for column in columns]
+        found = [(name, column) for name, column in held if measure in (column, f"{name}.{column}")]
+        if not found:
+            raise UnknownName("measure", measure, [column for _, column in held])
+        if len(found) > 1:
+            choices = ", ".join(f"{name}.{column}" for name, column in found)
+            raise InputError(f"{measure} is in {len(found)} streams, expected one; name the stream: {choices}")
+        name, column = found[0]
+        row = self._streams[name].now()
+        return row[column][-1] if row.height else None
+
+    def now(self, name: str = "") -> pl.DataFrame:
+        """The open bin of a stream, one row or none; rows that are complete are `rows`.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such stream. Without a name it is the first.
+        """
+        return self._stream(name).now()
+
+    def rows(self, name: str = "") -> pl.DataFrame:
+        """Complete rows of a stream since the last call. Raises as `now`."""
+        return self._stream(name).drain()
+
+    def finish(self, name: str = "") -> pl.DataFrame:
+        """Complete rows of a stream and the open one, as the batch form ends. Raises as `now`."""
+        return self._stream(name).finish()
+
+    def _stream(self, name: str) -> Stream:
+        name = name or next(iter(self._streams))
+        if name not in self._streams:
+            raise UnknownName("stream", name, self._streams)
+        return self._streams[name]
+
+    # memory
+
+    def save(self) -> bytes:
+        """All that its streams remember, rows that wait included."""
+        return msgspec.msgpack.encode({name: stream.save() for name, stream in self._streams.items()})
+
+    def restore(self, memory: bytes) -> Self:
+        """Go on from what `save` gave, bit-identically; all streams or none.
+
+        Raises
+        ------
+        InputError
+            If the bytes are no memory, or one of other streams, another instrument or other settings.
+        """
+        try:
+            held = msgspec.msgpack.decode(memory, type=dict[str, bytes])
+        except msgspec.DecodeError as error:
+            raise InputError(f"these bytes are no memory of measures ({error}); give what save() gave") from error
+        if list(held) != list(self._streams):
+            raise InputError(
+                f"this is the memory of {_listed(held)}, expected {_listed(self._streams)}; make those streams first"
+            )
+        before = {name: stream.save() for name, stream in self._streams.items()}
+        try:
+            _restore(self._streams, held)
+        except InputError:
+            _restore(self._streams, before)
+            raise
+        return self
+
+
+def _restore(streams: Mapping[str, Stream], held: Mapping[str, bytes]) -> None:
+    for name, stream in streams.items():
+        stream.restore(held[name])
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "nothing"
