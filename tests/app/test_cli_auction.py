@@ -73,7 +73,7 @@ def test_a_footprint_of_a_lake_is_that_of_its_trades(lake: Lake) -> None:
     assert_frame_equal(made.rows, footprint(events, PERP, **rules), check_exact=True)
     assert_frame_equal(made.bars, footprint_bars(events, PERP, **rules), check_exact=True)
     assert made.bars.height > 15
-    assert made.bars["buy_imbalances"].sum() > 0
+    assert made.rows.height > 40
 
 
 def test_a_range_begins_with_a_whole_bar(lake: Lake) -> None:
