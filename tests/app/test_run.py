@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from counterpoise.adapters.journal_file import read_journal
 from counterpoise.adapters.results import ResultStore
@@ -87,6 +89,15 @@ def test_the_report_stands_alone(one_run: Run) -> None:
     assert f"{one_run.shortfall.total_bps:+.2f} bps" in page
     for needle in ("src=", "href=", "@import", "url("):
         assert needle not in without_library
+
+
+def test_the_report_goes_from_the_order_to_the_market(one_run: Run) -> None:
+    heads = re.findall(r"<h2>(.*?)</h2>", (one_run.folder / "report.html").read_text(encoding="utf-8"))
+    market = ["Order flow", "Flow by size of order", "Footprint", "Volume profile", "Depth", "Absorption"]
+    assert heads == ["Price and fills", "Schedule against fills", "What it cost", *market, *heads[-3:]]
+    assert set(one_run.frames.panels) == {"sized_flow", "footprint", "footprint_bars", "profile", "absorption"}
+    for name, frame in one_run.frames.panels.items():
+        assert_frame_equal(pl.read_parquet(one_run.folder / f"{name}.parquet"), frame)
 
 
 def test_participation_stays_under_the_cap(one_run: Run) -> None:
@@ -167,6 +178,7 @@ def test_the_example_runs_on_the_recording(data_dir: Path, tmp_path: Path, monke
         ("name = 'x'\n[data]\ninstrument='a:b'\ncaptures=['none.gz']\n[parent]\nside='buy'\nqty='1'", ConfigError, "none.gz"),
         ("name = 'x'\n[data]\ninstrument='a:b'\nlake='l'\n[parent]\nside='hold'\nqty='1'", ConfigError, "hold"),
         ("name = ", ConfigError, "not TOML"),
+        ("name = 'x'\n[report]\npanels=['icebrgs']", UnknownName, "did you mean 'icebergs'"),
     ],
 )
 def test_bad_configurations_say_what_is_wrong(

@@ -15,6 +15,7 @@ __all__ = [
     "BLUE",
     "INK",
     "ORANGE",
+    "PRICE_FORMAT",
     "cost_figure",
     "depth_figure",
     "dressed",
@@ -28,6 +29,7 @@ __all__ = [
 BLUE: Final = "#3b7ddd"
 ORANGE: Final = "#e8820c"
 INK: Final = "#8b929c"  # reads on a light and on a dark page
+PRICE_FORMAT: Final = ",.8~g"  # 61,800 and not 61.8k
 _GRID: Final = "rgba(139,146,156,0.22)"
 _PARTS: Final = ("delay", "spread", "impact", "timing", "opportunity", "fees")
 
@@ -54,6 +56,7 @@ def price_figure(flow: pl.DataFrame, steps: pl.DataFrame, fills: pl.DataFrame, c
         )
     if cost.average_price is not None:
         figure.add_hline(y=cost.average_price, line={"color": ORANGE, "width": 1, "dash": "dash"}, annotation_text="average")
+    figure.update_yaxes(tickformat=PRICE_FORMAT)
     return dressed(figure, y=f"price [{quote}]", height=440)
 
 
@@ -78,6 +81,7 @@ def depth_figure(depth: pl.DataFrame, steps: pl.DataFrame, *, unit: str, quote: 
     )
     mid = thinned(steps.select("ts", mid=(pl.col("bid") + pl.col("ask")) / 2), "ts", 1500)
     figure.add_scatter(x=times(mid["ts"]), y=mid["mid"], name="mid", line={"color": "#d7dbe0", "width": 1.2}, showlegend=False)
+    figure.update_yaxes(tickformat=PRICE_FORMAT)
     return dressed(figure, y=f"price [{quote}]", height=440)
 
 

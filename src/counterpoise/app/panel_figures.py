@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from counterpoise.app.chart import short
-from counterpoise.app.figures import BLUE, INK, ORANGE, dressed, thinned, times
+from counterpoise.app.figures import BLUE, INK, ORANGE, PRICE_FORMAT, dressed, thinned, times
 
 __all__ = ["ABSORBED", "SWEPT", "Looks", "episode_figure", "sized_figure", "timeline_figure"]
 
@@ -68,6 +68,7 @@ def episode_figure(mid: pl.DataFrame, episodes: pl.DataFrame, looks: tuple[Looks
     for look in looks:
         part = episodes.filter(pl.col("side") == look.side)
         _spans(figure, part, part["price"].to_list(), look, width=4)
+    figure.update_yaxes(tickformat=PRICE_FORMAT)
     return dressed(figure, y=f"price [{quote}]", height=400)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from counterpoise.app.chart import decimals, lasted, short
-from counterpoise.app.figures import ORANGE
+from counterpoise.app.figures import INK
 from counterpoise.app.footprint import footprint_figure
 from counterpoise.app.frames import RunFrames
 from counterpoise.app.manipulation_section import manipulation_section
@@ -96,11 +96,12 @@ def _profile(frames: RunFrames, instrument: Instrument, average_price: float | N
     figure = profile_figure(rows, instrument, area, nodes(rows, instrument))
     figure.update_layout(height=520)
     if average_price is not None:
-        figure.add_hline(
-            y=average_price,
-            line={"color": ORANGE, "width": 1.4, "dash": "dash"},
-            annotation_text="our average",
-            annotation_position="bottom right",
+        figure.add_scatter(
+            x=figure.layout.xaxis.range,
+            y=[average_price] * 2,
+            name=f"our average {average_price:,.{digits}f}",
+            mode="lines",
+            line={"color": INK, "width": 3, "dash": "dash"},
         )
     return picture(title, note, figure)
 
@@ -117,7 +118,7 @@ def _absorption(frames: RunFrames, instrument: Instrument) -> str:
     says = pl.format("{} {} traded, {} shown anew", _short("traded"), pl.lit(unit), _short("refilled"))
     drawn = found.rename({"ts_start": "start", "ts_end": "end"}).with_columns(says=says)
     note = (
-        f"{found.height} times a price was hit by three standard deviations above usual volume within 5 s, held and was "
+        f"{found.height:,} episodes: a price was hit by three standard deviations above usual volume within 5 s, held and was "
         "shown anew; a rule of practice, not a test: how often chance does the same is not known, and the refill may be "
         "many makers."
     )

@@ -98,7 +98,8 @@ def profile_figure(rows: pl.DataFrame, instrument: Instrument, area: ValueArea, 
         )
     figure.update_layout(barmode="stack", bargap=0.05)
     unit = "contracts" if instrument.inverse else instrument.base
-    figure.update_xaxes(title_text=f"traded [{unit}]")
+    most = rows.select((pl.col("buy_qty") + pl.col("sell_qty") + pl.col("unknown_qty")).max()).item()
+    figure.update_xaxes(title_text=f"traded [{unit}]", range=[0, 1.15 * float(most)])  # room for the names of the edges
     figure.update_yaxes(tickformat=f",.{digits}f")
     return dressed(figure, y=f"price [{instrument.quote}]", height=720)
 
