@@ -112,22 +112,6 @@ def assert_total(row: dict[str, Any], parts: dict[str, dict[str, Any]]) -> None:
             assert prices[row[f"{side}_market"]] == best(prices.values())
 
 
-def test_batch_equals_stream_equals_saved() -> None:
-    """All markets cut at common moments; also with a save and restore between."""
-    events = streams(5)
-    whole = added(events, on_missing="leave_out")
-    moments = np.unique(np.concatenate([part.ts_local for part in events.values()]))[5::40]
-    for saves in (False, True):
-        made, rows = fresh(), []
-        done = dict.fromkeys(events, 0)
-        for moment in [*moments.tolist(), 2**62]:
-            stops = {name: part.until(moment) for name, part in events.items()}
-            rows.append(made.take({name: part.cut(done[name], stops[name]) for name, part in events.items()}))
-            done = stops
-            made = fresh().restore(made.save()) if saves else made
-        assert_frame_equal(pl.concat([*rows, made.finish()]), whole, check_exact=True)
-
-
 def fresh() -> Consolidated:
     return Consolidated(MARKETS, bins=TENTH, rates=RATES, on_missing="leave_out", stale_ns=4 * SECOND_NS)
 
@@ -142,19 +126,6 @@ def test_pairs_of_a_feed_are_taken_and_the_past_is_refused() -> None:
         made.take({COIN.id: events[COIN.id]})
     with pytest.raises(UnknownName, match="market"):
         made.take({"binance:ETHUSDT": events[PERP.id]})
-
-
-def test_no_look_ahead() -> None:
-    events = streams(8)
-    whole = added(events, on_missing="leave_out")
-    now = int(events[COIN.id].ts_local[-150])
-    later = {name: part._replace(qty_lots=np.where(part.ts_local >= now, 5, part.qty_lots)) for name, part in events.items()}
-    past = pl.col("ts").dt.epoch("ns") <= now
-    assert_frame_equal(added(later, on_missing="leave_out").filter(past), whole.filter(past), check_exact=True)
-    assert not added(later, on_missing="leave_out").equals(whole)
-    cut = {name: part.cut(0, part.until(now)) for name, part in events.items()}
-    short = fresh()
-    assert_frame_equal(pl.concat([short.take(cut), short.until(now)]), whole.filter(past), check_exact=True)
 
 
 BOOK = [(1, 3_000_000, 5), (-1, 3_000_002, 5)]

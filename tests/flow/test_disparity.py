@@ -18,7 +18,7 @@ from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.cross.best_quotes import BestQuotes
 from counterpoise.flow.cross.by_node import OnMissing
-from counterpoise.flow.cross.disparity import GROUPS, Apart, Disparity, disparity
+from counterpoise.flow.cross.disparity import Apart, Disparity, disparity
 from counterpoise.flow.cross.half_life import episode_life, reversion
 from counterpoise.market.event import GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
@@ -142,41 +142,8 @@ def test_what_stands_between_two_messages_of_one_moment_counts_nothing() -> None
     assert found.bins["buy_b_sell_a_max_bps"].max() < 0  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("saves", [False, True])
-def test_batch_equals_stream_equals_saved(saves: bool) -> None:
-    events = streams(5)
-    whole = apart(events)
-    made, parts = fresh(), []
-    moments = np.unique(np.concatenate([part.ts_local for part in events.values()]))[3::25]
-    done = dict.fromkeys(events, 0)
-    for moment in [*moments.tolist(), 2**62]:
-        stops = {name: part.until(moment) for name, part in events.items()}
-        parts.append(made.take({name: part.cut(done[name], stops[name]) for name, part in events.items()}))
-        done = stops
-        made = fresh().restore(made.save()) if saves else made
-    parts.append(made.finish())
-    assert_frame_equal(pl.concat([part.bins for part in parts]), whole.bins, check_exact=True)
-    assert_frame_equal(pl.concat([part.episodes for part in parts]), whole.episodes, check_exact=True)
-    assert whole.bins["mid_bps"].count() > 10
-
-
 def fresh() -> Disparity:
     return Disparity(PAIR, bins=Bins.every(TENTH_NS), fees_bps=FEES, rates=RATES, on_missing="leave_out", stale_ns=STALE_NS)
-
-
-def test_no_look_ahead() -> None:
-    changes = 0
-    for seed in (8, 9, 10):
-        events = streams(seed)
-        whole = apart(events)
-        now = int(events[COIN.id].ts_local[events[COIN.id].rows // 2])
-        changed = apart({n: e._replace(price_ticks=e.price_ticks - 9 * (e.ts_local >= now)) for n, e in events.items()})
-        for ours, theirs in zip(whole, changed, strict=True):
-            at = pl.col(ours.columns[0]).dt.epoch("ns")
-            past = at <= now if ours.columns[0] == "ts" else at < now
-            assert_frame_equal(theirs.filter(past), ours.filter(past), check_exact=True)
-            changes += not theirs.equals(ours)
-    assert changes
 
 
 def test_pairs_mirror_each_other() -> None:
@@ -194,19 +161,6 @@ def test_pairs_mirror_each_other() -> None:
     ).bins
     assert_frame_equal(back.select("mid_bps"), there.select(-pl.col("mid_bps")), abs_tol=1e-9)
     assert_frame_equal(back.select("buy_a_sell_b_share"), there.select(buy_a_sell_b_share="buy_b_sell_a_share"))
-
-
-def test_every_column_is_described() -> None:
-    found = apart(streams(1))
-    for group, frame in zip(GROUPS, found, strict=True):
-        for name in frame.columns:
-            assert any(column.covers(name) for column in group.columns), name
-
-
-def test_nothing_comes_of_nothing() -> None:
-    empty = apart({of.id: Events.empty() for of in PAIR})
-    assert (empty.bins.height, empty.episodes.height) == (0, 0)
-    assert empty.bins.schema == apart(streams(1)).bins.schema
 
 
 @pytest.mark.parametrize(

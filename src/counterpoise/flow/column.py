@@ -29,8 +29,9 @@ class Column(NamedTuple):
     says : str
         What it is, in a line.
     mirror : {"even", "odd", "swaps", "price", "free"}
-        When sides are exchanged and prices turned about a constant c: stays; changes its sign; changes places with the column
-        of the other side (buy/sell, bid/ask); becomes 2c − itself; or no law, because it depends on the price itself.
+        When sides are exchanged and prices turned about a constant c: stays; changes its sign; stays, but on the other side;
+        becomes 2c − itself; or no law, because it depends on the price itself. All but "even" change places with the column of
+        the other side (buy/sell, bid/ask, long/short, high/low, max/min) where there is one.
     size : {"none", "linear", "free"}
         When every size is multiplied: stays; is multiplied; or no law, because it compares with a size that was given.
     """

@@ -237,10 +237,10 @@ _DEVELOPING: Final = (
     Column("value_area_low", "quote", "low edge of the lowest row of the value area", "free"),
     Column("value_area_high", "quote", "low edge of the highest row of the value area", "free"),
     Column("poc_qty", "base", "what traded at the point of control", "even", "linear"),
-    Column("vwap", "quote", "mean price weighted by base coins, from the start of the session", "free"),
-    Column("vwap_sd", "quote", "standard deviation of price so weighted", "free"),
-    Column("vwap_low_{x}", "quote", "vwap - x standard deviations", "free"),
-    Column("vwap_high_{x}", "quote", "vwap + x standard deviations", "free"),
+    Column("vwap", "quote", "mean price weighted by base coins, from the start of the session", "price"),
+    Column("vwap_sd", "quote", "standard deviation of price so weighted", "even"),
+    Column("vwap_low_{x}", "quote", "vwap - x standard deviations", "price"),
+    Column("vwap_high_{x}", "quote", "vwap + x standard deviations", "price"),
     Column("gaps", "count", "GAP rows within the bin"),
     Column("complete", "1", "whether something has ended the bin"),
 )
@@ -254,7 +254,7 @@ GROUPS: Final[tuple[Group, ...]] = (
         (
             *_WHEN,
             Column("row", "1", "number of the row: price / (row_ticks · tick), rounded down", "free"),
-            Column("price", "quote", "low edge of the row", "free"),
+            Column("price", "quote", "low edge of the row", "price"),
             # a mirror turns the order of the rows, so column by column it says nothing of them
             *(column._replace(mirror="free") for column in _QTY),
         ),

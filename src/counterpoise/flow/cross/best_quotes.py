@@ -178,9 +178,9 @@ GROUPS: Final = (
         needs=("depth",),
         columns=(
             Column("ts_local", "ns", "when the message that changed them was whole"),
-            Column("bid", "quote", "best bid; a mirror makes it 2c less the ask", "free"),
+            Column("bid", "quote", "best bid", "price"),
             Column("bid_qty", "base", "quantity at it", "swaps", "linear"),
-            Column("ask", "quote", "best ask; a mirror makes it 2c less the bid", "free"),
+            Column("ask", "quote", "best ask", "price"),
             Column("ask_qty", "base", "quantity at it", "swaps", "linear"),
             Column("mid", "quote", "(bid + ask) / 2", "price"),
             Column("quality", "1", "state of the source; numbers are null unless it is SYNCED"),

@@ -196,9 +196,9 @@ GROUPS: Final = (
         needs=("depth", "trades"),
         columns=(
             Column("ts", "ns", "end of the bin, exclusive"),
-            Column("bid", "quote", "best bid at the end; a mirror makes it 2c less the ask", "free"),
+            Column("bid", "quote", "best bid at the end", "price"),
             Column("bid_coin", "base", "quantity at it", "swaps", "linear"),
-            Column("ask", "quote", "best ask at the end; a mirror makes it 2c less the bid", "free"),
+            Column("ask", "quote", "best ask at the end", "price"),
             Column("ask_coin", "base", "quantity at it", "swaps", "linear"),
             Column("mid", "quote", "(bid + ask) / 2", "price"),
             *_pairs(),
