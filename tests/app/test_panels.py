@@ -166,7 +166,9 @@ def test_every_detector_can_tell_of_its_rows(name: str) -> None:
     html = sections(panels, (name,))["manipulation"]
     assert f"<td>{name}</td>" in html
     assert "<td>60,000.5</td>" in html
-    assert "0.9876" in html
+    assert "<td>0.9876</td>" in html
+    panels[name] = one_row(panels[name], score=1.0)
+    assert "<td>over 0.9999</td>" in sections(panels, (name,))["manipulation"]
 
 
 @pytest.mark.parametrize("name", sorted(DETECTORS))

@@ -75,8 +75,8 @@ class ReportConfig(Config, frozen=True, kw_only=True):
     Parameters
     ----------
     panels : tuple of str
-        Keys of `counterpoise.app.panels.PANEL_FRAMES`. Each detector of manipulation has a kernel of its own, which takes 4 to
-        8 s to compile before its first run on a machine; sweeps take 25 s.
+        Keys of `counterpoise.app.panels.PANEL_FRAMES`. All but ``profile`` have a kernel of their own, which takes 3 to 12 s of
+        a core to compile before its first run on a machine.
     """
 
     panels: tuple[str, ...] = ("sized_flow", "footprint", "profile", "absorption")

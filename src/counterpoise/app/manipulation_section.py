@@ -138,7 +138,7 @@ def _episodes(rows: pl.DataFrame, instrument: Instrument) -> str:
             sides.get(row["side"], ""),
             f"{row['price']:,.{digits}f}",
             short(row["qty"]),
-            f"{row['score']:.4f}",
+            "over 0.9999" if row["score"] > 0.9999 else f"{row['score']:.4f}",
             row["says"],
         )
         for row in most.iter_rows(named=True)
