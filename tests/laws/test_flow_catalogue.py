@@ -109,6 +109,7 @@ NOT_WALKED: Final[dict[str, str]] = {
         ),
         RULE,
     ),
+    "Live": "feeds streams together; laws in its own tests",
     **dict.fromkeys(("Consolidated", "Disparity", "consolidate", "disparity"), MARKETS),
 }  # fmt: skip
 MEASURES: Final = measures()

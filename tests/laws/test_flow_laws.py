@@ -6,6 +6,7 @@ A measure is a public function whose first parameter is `Events` and which gives
 
 from __future__ import annotations
 
+import inspect
 import random
 from itertools import pairwise
 from typing import Final
@@ -43,6 +44,11 @@ def known(frame: pl.DataFrame, now: int) -> pl.DataFrame:
     if "ts" in frame.columns:
         return frame.filter(pl.col("ts").dt.epoch("ns") <= now)
     return frame.filter(pl.col("ts_local").dt.epoch("ns") < now)
+
+
+def takes_pieces(one: Found) -> bool:
+    """Whether the function takes events in pieces, too."""
+    return "Iterable" in next(iter(inspect.signature(one.make).parameters.values())).annotation
 
 
 def test_the_walk_finds_the_measures() -> None:
@@ -97,6 +103,14 @@ def test_inputs_are_untouched_and_bytes_are_the_same(one: Found) -> None:
     first, second = (one.make(events).write_ipc(None, compat_level=pl.CompatLevel.oldest()) for _ in range(2))
     assert first.getvalue() == second.getvalue()
     assert all(np.array_equal(now, then) and now.dtype == then.dtype for now, then in zip(events, before, strict=True))
+
+
+@pytest.mark.parametrize("one", [one for one in MEASURES.values() if takes_pieces(one)], ids=lambda one: one.name)
+def test_pieces_are_the_whole(one: Found) -> None:
+    events = events_for(one, 3)
+    cuts = [0, *sorted(random.Random(3).sample(range(1, events.rows), 9)), events.rows]
+    pieces = (events.cut(start, stop) for start, stop in pairwise(cuts))
+    assert_frame_equal(one.make(pieces), one.make(events), check_exact=True)
 
 
 @pytest.mark.parametrize("one", [one for one in MEASURES.values() if not one.case.no_scale], ids=lambda one: one.name)

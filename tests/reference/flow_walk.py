@@ -20,6 +20,7 @@ from counterpoise.market.event import Events
 from reference.law_cases import SECOND, Case, cases_of, noun_of
 
 ARGUMENTS: Final[dict[str, Any]] = {"every_ns": SECOND_NS, "bins": SECOND}  # values of parameters without a default
+TAKEN: Final = ("Events", "Events | Iterable[Events]")
 ABSTRACT: Final = {"Stream", "RowStream"}  # bases without rows of their own
 
 
@@ -71,7 +72,7 @@ def measures() -> dict[str, Found]:
         if inspect.isfunction(member):
             signature = inspect.signature(member)
             first = next(iter(signature.parameters.values()), None)
-            if first is not None and first.annotation == "Events" and signature.return_annotation == "pl.DataFrame":
+            if first is not None and first.annotation in TAKEN and signature.return_annotation == "pl.DataFrame":
                 out |= ways(member, skip=1)
     return out
 
