@@ -10,8 +10,8 @@ A measure's time ends with its frame. "alone" is one measure with a book of its 
 cost side by side. hftbacktest replays bare, without an order or a measure; it keeps two books, the exchange's and the local,
 and knows no quotes. lrvx takes one delta a call into its book and computes nothing. pandas computes OFI of the best level
 (Cont, Kukanov, Stoikov 2014), trade imbalance and CVD per second, of ticker quotes and trades that stand ready in its tables,
-both sides of a quote in a row; it knows neither gaps nor crossed quotes. The slow twin (dictionaries and
-Fractions) runs on the first rows.
+both sides of a quote in a row; it knows neither gaps nor crossed quotes. The slow twin (dictionaries and Fractions) runs on
+the first rows.
 """
 
 from __future__ import annotations
