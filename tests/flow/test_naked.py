@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.auction.definition import imbalance_definition
 from counterpoise.flow.auction.diagonal import diagonal_imbalances, stacked_imbalances
@@ -21,6 +22,7 @@ from counterpoise.flow.auction.footprint import footprint
 from counterpoise.flow.auction.naked import GROUPS, NakedLevels, naked_levels, standing
 from counterpoise.flow.auction.sessions import Sessions
 from counterpoise.flow.bins import Bins
+from counterpoise.flow.kernels import naked as levels
 from counterpoise.market.event import GAP, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference.binance_recordings import CAPTURES, read_recording
@@ -122,8 +124,45 @@ def test_many_levels_and_many_reached_at_once() -> None:
     table = naked_levels(trades(*rising, (6000.5, -1, 0, 1)), PERP, bins=SECOND)
     assert table.filter(pl.col("event") == "left").height == 6000
     reached = table.filter(pl.col("event") == "reached")
-    assert reached["price"].to_list() == pytest.approx([i / 10 for i in range(5999)])
+    assert reached["price"].to_list() == pytest.approx([i / 10 for i in range(5998, -1, -1)])
     assert reached["ts_local"].n_unique() == 1
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_trend_leaves_levels_at_a_cost_that_does_not_grow(way: int) -> None:
+    """Each trade of a trend leaves its level in one place of memory, however many stand: nothing of the rest is moved."""
+    stream = NakedLevels(COIN, bins=Bins.parse("trades:1"))
+    stream.push(trades(*((i * 0.1, 1, 1000 + 2 * way * i, 1) for i in range(200))))
+    stack = int(stream._state[levels.LEVELS_BELOW if way > 0 else levels.LEVELS_ABOVE])
+    assert stack >= 199
+    before = stream._state[stream._levels_at :].copy()
+    stream.push(trades((30.0, 1, 1000 + 2 * way * 200, 1)))
+    assert len(before) == len(stream._state[stream._levels_at :])
+    assert np.count_nonzero(before != stream._state[stream._levels_at :]) <= 2 * levels.ENTRY
+    assert stream.open["price"].is_sorted()
+    assert stream.open.height == 201
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=30)
+def test_open_levels_are_those_that_stand(seed: int) -> None:
+    """In order of price, whichever way price went, also when a thousand wait on both sides."""
+    draw = random.Random(seed)
+    rows, price = [], 0
+    for i in range(900):
+        price += draw.choice((7, 5, -5, -7, 0)) if i % 300 < 299 else draw.choice((-2000, 2000))
+        rows.append((0.1 * i, draw.choice((1, -1)), price, draw.choice((1, 30))))
+    stream = NakedLevels(COIN, bins=Bins.parse("trades:2"))
+    table = stream.step(trades(*rows))
+    still = standing(table).filter(pl.col("reached").is_null()).select("level", "price", "bar")
+    assert stream.open["price"].is_sorted()
+    assert sorted(stream.open.select("level", "price", "bar").rows()) == sorted(still.rows())
+
+
+def test_levels_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("counterpoise.flow.auction.naked._MOST_LEVELS", 600)
+    with pytest.raises(InputError, match=r"512 levels stand.*higher rows"):
+        naked_levels(trades(*((i * 0.1, 1, -i, 1) for i in range(600))), COIN, bins=Bins.parse("trades:1"))
 
 
 def test_levels_survive_a_table_of_rows_that_grows() -> None:

@@ -1,7 +1,10 @@
 """Levels that bars leave behind, watched until a trade reaches them: points of control and unfinished auctions.
 
-They stand in order of price at the end of the state. Two slots hold the nearest above and below the last trade, so that a trade
-that reaches none costs two comparisons.
+They stand in order of price at the end of the state, in two stacks with free room between them: those at or below the last
+trade from the front, those above it from the back. What a trade reaches is at the near end of one. Two slots hold the nearest
+above and below, so that a trade that reaches none costs two comparisons.
+
+A row has no more than the three levels of one bar: the trade of a later bar in that row has reached them.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from counterpoise.flow.kernels.price_rows import CAPACITY, NEED, OCCUPIED, PAGE_
 __all__ = [
     "ENTRY",
     "LAST_ROW",
-    "LEVELS_HELD",
+    "LEVELS_ABOVE",
+    "LEVELS_BELOW",
     "LEVEL_CAPACITY",
     "LEVEL_COLUMNS",
     "NEED_LEVELS",
@@ -37,8 +41,9 @@ LAST_ROW: Final = SUMMARY_END  # of the last trade
 WATCH_HIGH: Final = LAST_ROW + 1  # nearest levels at or above it, and at or below it
 WATCH_LOW: Final = LAST_ROW + 2
 SEEN_GAPS: Final = LAST_ROW + 3
-LEVELS_HELD: Final = LAST_ROW + 4
-LEVEL_CAPACITY: Final = LAST_ROW + 5
+LEVELS_BELOW: Final = LAST_ROW + 4  # held in the stack of those at or below the last trade
+LEVELS_ABOVE: Final = LAST_ROW + 5
+LEVEL_CAPACITY: Final = LAST_ROW + 6
 
 NEED_LEVELS: Final = 2
 POC_LEVEL: Final = 0
@@ -55,47 +60,51 @@ def levels_at(state: Int1D) -> int:
 
 
 @inner_kernel
-def _first_from(state: Int1D, row: int) -> int:
-    """Number of the first level at or above a row."""
-    at, first, last = levels_at(state), 0, state[LEVELS_HELD]
-    while first < last:
-        middle = (first + last) >> 1
-        if state[at + ENTRY * middle] < row:
-            first = middle + 1
-        else:
-            last = middle
-    return first
+def _top_below(state: Int1D) -> int:
+    """Where the nearest level at or below the last trade stands; there must be one."""
+    return levels_at(state) + ENTRY * (state[LEVELS_BELOW] - 1)
+
+
+@inner_kernel
+def _top_above(state: Int1D) -> int:
+    """Where the nearest level above the last trade stands; one past the end when there is none."""
+    return levels_at(state) + ENTRY * (state[LEVEL_CAPACITY] - state[LEVELS_ABOVE])
 
 
 @kernel
 def watch(state: Int1D) -> None:
-    """Find the nearest levels about the last trade, after one of them was reached or passed."""
-    at, row = levels_at(state), state[LAST_ROW]
-    above, below = _first_from(state, row), _first_from(state, row + 1) - 1
-    state[WATCH_HIGH] = state[at + ENTRY * above] if above < state[LEVELS_HELD] else NOT_OPEN
-    state[WATCH_LOW] = state[at + ENTRY * below] if below >= 0 else -NOT_OPEN
+    """Say which levels are nearest to the last trade, after one of them was reached or passed."""
+    last = state[LAST_ROW]
+    state[WATCH_LOW] = state[_top_below(state)] if state[LEVELS_BELOW] else -NOT_OPEN
+    if state[WATCH_LOW] == last:
+        state[WATCH_HIGH] = last
+    else:
+        state[WATCH_HIGH] = state[_top_above(state)] if state[LEVELS_ABOVE] else NOT_OPEN
 
 
 @kernel
 def reached(state: Int1D, ts: int, row: int, written: int, out: Int2D) -> int:
-    """A trade may have reached levels: write and drop those between the last trade and it; returns rows written in all.
+    """A trade may have reached levels: write and drop those between the last trade and it, the nearest to the last trade first.
 
-    What the last trade stood at is not reached by going away from it. As `out` may be full, call again until it is not.
+    What the last trade stood at is not reached by going away from it. Returns rows written in all; as `out` may be full, call
+    again until it is not.
     """
     last = state[LAST_ROW]
-    low = min(row, last + 1) if row >= last else row
-    high = max(row, last - 1) if row <= last else row
-    first, stop = _first_from(state, low), _first_from(state, high + 1)
-    count = min(stop - first, len(out) - written)
-    at = levels_at(state)
-    for i in range(count):
-        entry = at + ENTRY * (first + i)
-        _write(state, out[written + i], ts, 1, entry)
-    end = at + ENTRY * state[LEVELS_HELD]
-    for word in range(at + ENTRY * first, end - ENTRY * count):
-        state[word] = state[word + ENTRY * count]
-    state[LEVELS_HELD] -= count
-    return written + count
+    while row < last and state[LEVELS_BELOW] and state[_top_below(state)] == last:
+        entry, to = _top_below(state), _top_above(state) - ENTRY
+        for word in range(ENTRY):
+            state[to + word] = state[entry + word]
+        state[LEVELS_BELOW] -= 1
+        state[LEVELS_ABOVE] += 1
+    while row <= last and state[LEVELS_BELOW] and written < len(out) and state[_top_below(state)] >= row:
+        _write(state, out[written], ts, 1, _top_below(state))
+        state[LEVELS_BELOW] -= 1
+        written += 1
+    while row > last and state[LEVELS_ABOVE] and written < len(out) and state[_top_above(state)] <= row:
+        _write(state, out[written], ts, 1, _top_above(state))
+        state[LEVELS_ABOVE] -= 1
+        written += 1
+    return written
 
 
 @inner_kernel
@@ -118,7 +127,7 @@ def leave_levels(state: Int1D, written: int, out: Int2D) -> int:
         elif kind == UNFINISHED_HIGH_LEVEL:
             left = left and state[UNFINISHED_HIGH] == 1
         if left:
-            if state[LEVELS_HELD] == state[LEVEL_CAPACITY]:
+            if state[LEVELS_BELOW] + state[LEVELS_ABOVE] == state[LEVEL_CAPACITY]:
                 state[NEED] = NEED_LEVELS
                 return written
             entry = _insert(state, row)
@@ -133,10 +142,22 @@ def leave_levels(state: Int1D, written: int, out: Int2D) -> int:
 
 @inner_kernel
 def _insert(state: Int1D, row: int) -> int:
-    """Make room for a level, after those of the same row; returns where."""
-    entry = levels_at(state) + ENTRY * _first_from(state, row + 1)
-    end = levels_at(state) + ENTRY * state[LEVELS_HELD]
-    for word in range(end - 1, entry - 1, -1):
-        state[word + ENTRY] = state[word]
-    state[LEVELS_HELD] += 1
+    """Make room for a level in order, after those of the same row; returns where.
+
+    It passes over no level but those of its own bar: the bar's trades have reached what stood between its row and its last.
+    """
+    if row <= state[LAST_ROW]:
+        entry = levels_at(state) + ENTRY * state[LEVELS_BELOW]
+        while entry > levels_at(state) and state[entry - ENTRY] > row:
+            for word in range(entry, entry + ENTRY):
+                state[word] = state[word - ENTRY]
+            entry -= ENTRY
+        state[LEVELS_BELOW] += 1
+        return entry
+    entry, end = _top_above(state) - ENTRY, levels_at(state) + ENTRY * state[LEVEL_CAPACITY]
+    while entry + ENTRY < end and state[entry + ENTRY] <= row:
+        for word in range(entry, entry + ENTRY):
+            state[word] = state[word + ENTRY]
+        entry += ENTRY
+    state[LEVELS_ABOVE] += 1
     return entry
