@@ -262,6 +262,41 @@ def test_times_that_cannot_be_are_refused() -> None:
         footprint(trades((0, 1, 1, 1), (60, 1, 1, 1)), PERP, bins=Bins.every(1))
 
 
+def test_a_quiet_time_between_pieces_is_refused_too() -> None:
+    """Sixty thousand seconds are sixty million bins, whether they lie within a piece, between two, or before one event."""
+    first, later = trades((0, 1, 1, 1)), trades((60_000, 1, 1, 1))
+    streams = [Footprint(PERP, bins=Bins.parse("1ms")) for _ in range(2)]
+    for one in streams:
+        one.push(first)
+    with pytest.raises(InputError, match="more than 50,000,000 bins"):
+        streams[0].push(later)
+    (row,) = zip(*(column.tolist() for column in later), strict=True)
+    with pytest.raises(InputError, match="more than 50,000,000 bins"):
+        streams[1].event(row)
+    assert streams[0].finish()["bar"].to_list() == [0]
+
+
+@pytest.mark.parametrize("multiplier", [3.3, "3.3", Decimal("3.3")])
+def test_a_multiplier_is_read_as_it_is_written(multiplier: Any) -> None:
+    """3.3 as a binary fraction is 7430939385161318 / 2^51, whose products with lots do not fit."""
+    meant = imbalance_definition("flowsurface")._replace(multiplier=multiplier)
+    for sold, bought, expected in ((1000, 10_000, True), (9000, 9000, False), (1000, 3300, True), (1000, 3299, False)):
+        events = trades((0, -1, 1000, sold), (0.1, 1, 1001, bought))
+        assert footprint(events, PERP, bins=SECOND, definition=meant)["buy_imbalance"].to_list() == [False, expected]
+    with pytest.raises(InputError, match="write it short"):
+        footprint(HAND, PERP, bins=SECOND, definition=meant._replace(multiplier=Decimal(7430939385161318) / 2**51))
+
+
+@given(sold=st.integers(1, 2**60), away=st.integers(-3, 3), times=st.sampled_from(["3", "3.3", "0.7", "1.048575", "999999"]))
+@settings(max_examples=60)
+def test_imbalance_is_exact_at_any_size(sold: int, away: int, times: str) -> None:
+    meant = imbalance_definition("flowsurface")._replace(multiplier=Decimal(times))
+    bought = min(max(int(sold * Fraction(times)) + away, 1), 2**61)
+    events = trades((0, -1, 1000, sold), (0.1, 1, 1001, bought))
+    found = footprint(events, PERP, bins=SECOND, definition=meant)["buy_imbalance"].to_list()
+    assert found == [False, bought >= sold * Fraction(times)]
+
+
 def test_definitions_say_a_multiplier() -> None:
     assert [(d.name, d.multiplier) for d in IMBALANCES] == [("atas", 3), ("flowsurface", 3), ("chart_patterns", 4)]
     assert isinstance(imbalance_definition("atas"), ImbalanceDefinition)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final, Literal, NamedTuple, TypeVar
 
 from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.core.units import parse_decimal
 
 __all__ = [
     "IMBALANCES",
@@ -92,6 +93,7 @@ class NodeDefinition(NamedTuple):
     source: str
 
 
+_MOST: Final = 1 << 20
 _THREE, _FOUR, _NONE = Decimal(3), Decimal(4), Decimal(0)
 
 IMBALANCES: Final = (
@@ -126,14 +128,14 @@ DefinitionT = TypeVar("DefinitionT", ImbalanceDefinition, ValueAreaDefinition, N
 
 
 def imbalance_definition(definition: str | ImbalanceDefinition) -> ImbalanceDefinition:
-    """The definition of that name, or the one that is given.
+    """The definition of that name, or the one that is given; floats in it are read as they are written.
 
     Raises
     ------
     UnknownName
         If there is none of that name.
     InputError
-        If one that is given cannot be.
+        If one that is given cannot be, or its multiplier is no ratio of whole numbers below 2²⁰.
 
     Examples
     --------
@@ -141,8 +143,15 @@ def imbalance_definition(definition: str | ImbalanceDefinition) -> ImbalanceDefi
     Decimal('3')
     """
     found = _named(definition, IMBALANCES, what="imbalance definition")
+    found = found._replace(
+        multiplier=parse_decimal(found.multiplier, what="multiplier"),
+        min_qty=parse_decimal(found.min_qty, what="min_qty"),
+        unfinished_qty=parse_decimal(found.unfinished_qty, what="unfinished_qty"),
+    )
     if found.multiplier <= 0 or found.stack < 1 or found.min_qty < 0 or found.unfinished_qty < 0:
         raise InputError(f"{found} cannot be; give a positive multiplier and stack, and no negative quantity")
+    if max(found.multiplier.as_integer_ratio()) >= _MOST:
+        raise InputError(f"multiplier {found.multiplier} is no ratio of whole numbers below 2^20; write it short, like 3.3")
     if found.zero not in ("ignore", "count"):
         raise UnknownName("treatment of zero", found.zero, ("ignore", "count"))
     return found

@@ -78,13 +78,16 @@ class RowStream(Stream):
         super().__init__(instrument, state=state, settings=_settings(instrument, self.rules, writes), width=width)
 
     def _begin(self, first_ns: int, last_ns: int) -> None:
-        every, since = int(self._settings[SIZE]), max(first_ns, self._last_ts)
-        if self._settings[RULE] == TIME and every and (last_ns - since) // every > _MOST_BINS:
+        every = int(self._settings[SIZE]) if self._settings[RULE] == TIME else 0
+        since = self._last_ts if self._state[k.BEGUN] else first_ns
+        if every and (last_ns - since) // every > _MOST_BINS:
             raise InputError(
                 f"events span {format_duration(last_ns - since)}, more than {_MOST_BINS:,} bins of {format_duration(every)}; "
                 "choose longer bins, or look at the times with 'counterpoise check'"
             )
         super()._begin(first_ns, last_ns)
+        if every:
+            self._horizon = last_ns + _MOST_BINS * every
 
     def _grow(self) -> None:
         """Twice the pages; what lies behind them keeps its place from the end."""
@@ -182,8 +185,8 @@ def _settings(instrument: Instrument, rules: RowRules, writes: int) -> Float1D:
     top, bottom = meant.multiplier.as_integer_ratio()
     lot = Fraction(instrument.flow_grid.step)
     least, unfinished = ceil(Fraction(meant.min_qty) / lot), floor(Fraction(meant.unfinished_qty) / lot)
-    if max(top, bottom, least, unfinished) >= _MOST:
-        raise InputError(f"{meant} is beyond 2^53 lots of {instrument.id}; choose smaller quantities or a shorter multiplier")
+    if max(least, unfinished) >= _MOST:
+        raise InputError(f"{meant} is beyond 2^53 lots of {instrument.id}; choose smaller quantities")
     numbers = [*(rules.bins.settings(instrument) if rules.bins else (float(TIME), 0.0)), writes, rules.row_ticks]
     numbers += [instrument.inverse, top, bottom, meant.strict, least, meant.zero == "count", meant.stack, unfinished]
     numbers += [area.rows, round(rules.share * _WHOLE)]

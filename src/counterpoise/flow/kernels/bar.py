@@ -245,7 +245,10 @@ def is_imbalance(state: Int1D, settings: Float1D, i: int, side: int) -> bool:
     against = _opposite(state, i, side)
     if against <= 0:
         return against == 0 and settings[COUNT_ZERO] != 0
-    ours, theirs = lots * int(settings[TIMES_BOTTOM]), against * int(settings[TIMES_TOP])
+    top, bottom = int(settings[TIMES_TOP]), int(settings[TIMES_BOTTOM])
+    ours, theirs = lots // top, against // bottom  # the products do not fit where lots are small
+    if ours == theirs:
+        ours, theirs = lots % top * bottom, against % bottom * top
     return ours > theirs or (ours == theirs and not settings[STRICT])
 
 
