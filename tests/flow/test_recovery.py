@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from math import log
+from fractions import Fraction
+from math import inf, log, sqrt
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -31,11 +33,11 @@ def test_published_medians_of_remission() -> None:
 
 def naive_median(times: list[float], ended: list[bool]) -> float | None:
     """First time by which the product of the shares that went on is at most one half."""
-    alive = 1.0
+    alive = Fraction(1)
     for t in sorted(set(times)):
         here = [e for u, e in zip(times, ended, strict=True) if u == t]
-        alive *= 1 - sum(here) / sum(u >= t for u in times)
-        if alive <= 0.5:
+        alive *= 1 - Fraction(sum(here), sum(u >= t for u in times))
+        if 2 * alive <= 1:
             return t
     return None
 
@@ -133,3 +135,31 @@ def test_what_is_left_out_is_counted() -> None:
     with pytest.raises(InputError, match="half_ns"):
         resilience(pl.DataFrame({"side": [1]}))
     assert resilience(find_sweeps(Events.empty(), PERP))["sweeps"].sum() == 0
+
+
+def exact_median(times: list[int], ended: list[bool], z: float) -> tuple[int | None, int | None, int | None]:
+    """Median and limits from the exact S(t)."""
+    alive, variance, value, low, high = Fraction(1), 0.0, None, None, None
+    for t in sorted({u for u, e in zip(times, ended, strict=True) if e}):
+        n = sum(u >= t for u in times)
+        d = sum(e for u, e in zip(times, ended, strict=True) if u == t)
+        alive *= Fraction(n - d, n)
+        variance += d / (n * (n - d)) if d < n else 0.0
+        away = log(-log(alive)) - log(log(2)) if alive else inf
+        error = z * sqrt(variance) / -log(alive) if alive else 0.0
+        value = t if value is None and alive <= Fraction(1, 2) else value
+        low = t if low is None and away >= -error else low
+        high = t if high is None and alive and away > error else high
+    return value, low, high
+
+
+@pytest.mark.parametrize("n", [2, 24, 46, 48, 90, 96, 178, 200])
+def test_a_survival_of_exactly_one_half_is_the_median(n: int) -> None:
+    """Among them sizes at which a product of floats stays a rounding above one half; also with censored times between."""
+    z = NormalDist().inv_cdf(0.975)
+    assert median_time(np.arange(1.0, n + 1), np.ones(n, bool)) == exact_median([*range(1, n + 1)], [True] * n, z)
+    assert median_time(np.arange(1.0, n + 1), np.ones(n, bool)).value == n / 2
+    for seed in range(5):
+        draw = np.random.default_rng([n, seed])
+        times, ended = draw.integers(1, 20, n), draw.random(n) < 0.8
+        assert median_time(times.astype(np.float64), ended) == exact_median(times.tolist(), ended.tolist(), z)

@@ -58,7 +58,8 @@ class Median(NamedTuple):
 def median_time(times: Float1D, ended: Bool1D, *, confidence: float = 0.95) -> Median:
     """Median of the time until something ends, when some were not watched until it did.
 
-    ``S(t) = Π (1 − d/n)`` over the times up to t at which d of the n still watched ended; the median is the first with S ≤ ½.
+    ``S(t) = Π (1 − d/n)`` over the times up to t at which d of the n still watched ended; the median is the first with S ≤ ½,
+    also when S is ½ from there to the next: of 24 times that all ended it is the twelfth.
     The interval holds the times at which ``log(−log S)`` is within z standard errors of ``log(−log ½)``; its upper end is the
     first at which it is beyond.
 
@@ -95,7 +96,9 @@ def median_time(times: Float1D, ended: Bool1D, *, confidence: float = 0.95) -> M
         raise InputError(f"confidence is {confidence}; expected between 0 and 1")
     at, ends = np.unique(times[ended], return_counts=True)
     watched = len(times) - np.searchsorted(np.sort(times), at, side="left")
-    alive = np.cumprod(1 - ends / watched)
+    alive = np.cumprod((watched - ends) / watched)
+    rounding = np.arange(1, len(at) + 1) * np.finfo(np.float64).eps  # of as many quotients and products
+    alive = np.where(np.abs(alive - 0.5) <= rounding, 0.5, alive)
     last = watched == ends  # nobody is left: no variance either
     variance = np.cumsum(np.where(last, 0.0, ends / (watched * np.maximum(watched - ends, 1))))
     inside = alive > 0
