@@ -150,6 +150,15 @@ def test_bad_parameters_are_refused(wrong: dict[str, float]) -> None:
         Ignition(PERP, **wrong)
 
 
+def test_gain_is_the_same_on_a_fine_grid() -> None:
+    """On 1e-8 × 1e-8 the half ticks · lots of a burst lie beyond 64 bits."""
+    events, fine = story(), parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.00000001", lot="0.00000001")
+    same = events._replace(price_ticks=events.price_ticks * 10**7, qty_lots=events.qty_lots * 10**8)
+    gains = [ignition(given, of, min_score=0.0, back_share=0.1)["passive_gain"] for given, of in ((events, COIN), (same, fine))]
+    assert gains[0].len() > 0
+    assert gains[1].to_list() == pytest.approx(gains[0].to_list())
+
+
 @pytest.mark.realdata
 @pytest.mark.parametrize("name", ["usdm", "coinm", "spot"])
 def test_few_on_a_recording(name: str, data_dir: Path) -> None:

@@ -138,6 +138,16 @@ def test_a_window_too_short_is_refused() -> None:
         Illiquidity(PERP, bins=EACH_TRADE, window=2)
 
 
+def test_a_busy_day_on_a_fine_grid_does_not_overflow() -> None:
+    """30,000 coins at 60,000 on a grid of .01 × 1e-8 are 1.8e19 ticks · lots, beyond 64 bits; so are bins of 1e9 quote."""
+    fine = parse_instrument("binance:BTCUSDT", tick="0.01", lot="0.00000001")
+    day = trades([(i, 1, 6_000_000 + i, 300 * 10**8) for i in range(100)])
+    one = illiquidity(day, fine, bins=Bins.parse("1h"))
+    assert one["notional"].to_list() == pytest.approx([300 * sum(60_000 + i / 100 for i in range(100))])
+    parts = illiquidity(day, fine, bins=Bins.parse("notional:9e8"), window=3)
+    assert parts["trades"].to_list() == [50, 50]
+
+
 @pytest.mark.realdata
 @pytest.mark.parametrize("name", ["usdm", "coinm", "spot"])
 def test_recordings(name: str, data_dir: Path) -> None:

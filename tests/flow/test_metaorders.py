@@ -96,6 +96,12 @@ def test_what_cannot_be_meant_is_refused(how: dict[str, int]) -> None:
         Metaorders(PERP, **how)  # type: ignore[arg-type]
 
 
+def test_a_large_run_on_a_fine_grid_does_not_overflow() -> None:
+    fine = parse_instrument("binance:BTCUSDT", tick="0.01", lot="0.00000001")
+    run = metaorders(trades([(i, 1, 6_000_000, 300 * 10**8) for i in range(100)]), fine)
+    assert run["notional"].to_list() == pytest.approx([30_000 * 60_000.0])
+
+
 @pytest.mark.realdata
 @pytest.mark.parametrize("name", ["usdm", "coinm"])
 def test_recordings(name: str, data_dir: Path) -> None:

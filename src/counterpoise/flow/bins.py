@@ -28,6 +28,7 @@ _RULES: Final = {
 _EXPECTED_TRADES: Final = Decimal(500)
 _FIRST_SIGN: Final = 0.5  # first guess of |E[b]|
 _LARGEST: Final = 1 << 53  # a setting is a double
+_LARGEST_SUM: Final = {k.VOLUME: 1 << 62, k.NOTIONAL: 1 << 120}  # of lots, which are integers, and of floats: these need no last digit
 
 
 class Bins(NamedTuple):
@@ -105,8 +106,10 @@ class Bins(NamedTuple):
         elif rule == k.RANGE:
             unit = Fraction(instrument.price_grid.step)
         size = ceil(Fraction(self.size) / unit)
-        if not 0 < size < _LARGEST:
-            raise InputError(f"{self} is {size} units of {float(unit):g} of {instrument.id}; choose between 1 and 2^53")
+        largest = _LARGEST_SUM.get(rule, _LARGEST)
+        if not 0 < size <= largest:
+            most = Bins(self.rule, parse_decimal(f"{float(largest * unit):.6g}", what="size"))
+            raise InputError(f"bins of {self} cannot be counted on {instrument.id}; choose a size above 0, at most about {most}")
         return [float(rule), float(size)]
 
     def state(self) -> Int1D:

@@ -132,7 +132,7 @@ class Illiquidity(Stream):
             "price_change": _where(rows[:, k.CHANGE] != k.NO_PRICE, price.values(rows[:, k.CHANGE])),
             "signed_qty": qty.values(rows[:, k.SIGNED]),
             "unknown_qty": qty.values(rows[:, k.UNKNOWN]),
-            "notional": np.asarray(rows[:, k.NOTIONAL] * worth, np.float64),
+            "notional": np.ascontiguousarray(rows[:, k.NOTIONAL]).view(np.float64) * worth,
         }
         after = {
             "kyle_lambda": real[:, 0] * slope,

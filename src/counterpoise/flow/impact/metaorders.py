@@ -106,7 +106,7 @@ class Metaorders(Stream):
                 "trades": rows[:, k.TRADES],
                 "qty": qty.values(rows[:, k.LOTS]),
                 "unknown_qty": qty.values(rows[:, k.UNKNOWN]),
-                "notional": rows[:, k.NOTIONAL] * float(of.notional(1, 1)),
+                "notional": np.ascontiguousarray(rows[:, k.NOTIONAL]).view(np.float64) * float(of.notional(1, 1)),
                 "open": price.values(rows[:, k.OPEN]),
                 "close": price.values(rows[:, k.CLOSE]),
                 "price_change": price.values(change),

@@ -37,7 +37,7 @@ __all__ = [
 # slots of the state
 WRITTEN: Final = 0  # rows of `out` that the last call wrote, of every stream
 BIN_END: Final = 1  # ns, exclusive; NOT_OPEN while nothing came, and for bins that no clock ends
-FILLED: Final = 2  # what the rule has counted
+FILLED: Final = 2  # what the rule has counted; of NOTIONAL a float by its bits, for it may pass 2⁶³
 BIN_TRADES: Final = 3
 BIN_HIGH: Final = 4  # ticks
 BIN_LOW: Final = 5
@@ -82,8 +82,9 @@ def fills(state: Int1D, settings: Float1D, side: int, price_ticks: int, lots: in
         state[FILLED] += lots
         return state[FILLED] >= settings[SIZE]
     if rule == NOTIONAL:
-        state[FILLED] += lots * price_ticks
-        return state[FILLED] >= settings[SIZE]
+        filled = state[FILLED : FILLED + 1].view(np.float64)
+        filled[0] += np.float64(lots) * price_ticks
+        return filled[0] >= settings[SIZE]
     state[BIN_TRADES] += 1
     if rule == TRADE_COUNT:
         return state[BIN_TRADES] >= settings[SIZE]

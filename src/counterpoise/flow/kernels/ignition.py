@@ -72,8 +72,8 @@ AGAINST: Final = 8
 AFTER_WITH: Final = 9  # the same after the peak
 AFTER_AGAINST: Final = 10
 UNKNOWN: Final = 11
-GAIN: Final = 12  # half ticks · lots that the burst paid beyond the mid before
-SIGMAS: Final = 13  # floats by their bits from here on
+GAIN: Final = 12  # half ticks · lots that the burst paid beyond the mid before; floats by their bits from here on
+SIGMAS: Final = 13
 SCORE: Final = 14
 WIDTH: Final = 15
 
@@ -83,7 +83,10 @@ _BAD: Final = WINDOW_END + 1
 _MID_AT: Final = _BAD + 1  # at the window's start
 _LEARNT: Final = _MID_AT + 1  # sound windows so far
 _CALM: Final = _LEARNT + 1  # sound windows in a row
-_SUMS: Final = _CALM + 1  # lots bought, lots sold, their half ticks · lots above the window's first mid, unknown lots
+_SUMS: Final = _CALM + 1  # lots bought, lots sold, unknown lots, half ticks · lots of the first two above the
+# window's first mid: floats, for they may pass 2⁶³
+_UNKNOWN: Final = _SUMS + 2
+_PAID: Final = _SUMS + 3
 _SUMS_END: Final = _SUMS + 5
 _MOMENTS: Final = _SUMS_END  # mean and variance of volume, of squared moves
 _MIDS: Final = _MOMENTS + 4
@@ -91,7 +94,7 @@ _PHASE: Final = _MIDS + MOST_CALM + 1
 _ELAPSED: Final = _PHASE + 1  # windows up to the peak, and after it
 _AFTER: Final = _ELAPSED + 1
 _SIGMA: Final = _AFTER + 1  # float, of a window's move, when the burst began
-_AFTER_GAIN: Final = _SIGMA + 1  # as GAIN, after the peak
+_AFTER_GAIN: Final = _SIGMA + 1  # as GAIN, float, after the peak
 _EPISODE: Final = _AFTER_GAIN + 1
 STATE_SIZE: Final = _EPISODE + WIDTH
 _NO_MID: Final = NO_KEY
@@ -131,6 +134,14 @@ def _begins(state: Int1D, settings: Float1D) -> None:
     state[_PHASE], state[_ELAPSED], state[_AFTER] = _BURST, 0, 0
 
 
+@inner_kernel
+def _gain(state: Int1D, row: Int1D) -> float:
+    """Half ticks · lots that aggressors of the episode's side paid in this window beyond the mid before the episode."""
+    index = (1 - row[SIDE]) >> 1
+    paid = state[_PAID:_SUMS_END].view(np.float64)[index]
+    return row[SIDE] * (paid + np.float64(state[_SUMS + index]) * (state[_MID_AT] - row[MID]))
+
+
 @kernel
 def _burst(state: Int1D, settings: Float1D, mid: int) -> None:
     """Up to the peak: did the price go along far enough?"""
@@ -140,9 +151,9 @@ def _burst(state: Int1D, settings: Float1D, mid: int) -> None:
     state[_ELAPSED] += 1
     row[BURST] += state[_SUMS + index]
     row[AGAINST] += state[_SUMS + 1 - index]
-    row[GAIN] += way * (state[_SUMS + 2 + index] + state[_SUMS + index] * (state[_MID_AT] - row[MID]))
+    row[GAIN:SIGMAS].view(np.float64)[0] += _gain(state, row)
     state[_AFTER_GAIN] = 0
-    row[UNKNOWN] += state[_SUMS + 4]
+    row[UNKNOWN] += state[_UNKNOWN]
     sigma = state[_SIGMA : _SIGMA + 1].view(np.float64)[0]
     if way * (mid - row[MID]) >= settings[MOVE_SIGMAS] * sigma * np.sqrt(1.0 * state[_ELAPSED]):
         state[_PHASE] = _MOVED
@@ -174,14 +185,15 @@ def _moved(state: Int1D, settings: Float1D, mid: int, ts: int, out: Int2D) -> No
     state[_AFTER] += 1
     row[AFTER_WITH] += state[_SUMS + index]
     row[AFTER_AGAINST] += state[_SUMS + 1 - index]
-    row[UNKNOWN] += state[_SUMS + 4]
-    state[_AFTER_GAIN] += way * (state[_SUMS + 2 + index] + state[_SUMS + index] * (state[_MID_AT] - row[MID]))
+    row[UNKNOWN] += state[_UNKNOWN]
+    after_gain = state[_AFTER_GAIN : _AFTER_GAIN + 1].view(np.float64)
+    after_gain[0] += _gain(state, row)
     if way * (mid - row[PEAK]) > 0:
         row[PEAK] = mid
         row[BURST] += row[AFTER_WITH]
         row[AGAINST] += row[AFTER_AGAINST]
-        row[GAIN] += state[_AFTER_GAIN]
-        state[_AFTER_GAIN] = 0
+        row[GAIN:SIGMAS].view(np.float64)[0] += after_gain[0]
+        after_gain[0] = 0.0
         row[AFTER_WITH], row[AFTER_AGAINST] = 0, 0
         state[_ELAPSED] += state[_AFTER]
         state[_AFTER] = 0
@@ -248,12 +260,12 @@ def _end_windows(book: Int1D, state: Int1D, settings: Float1D, ts: int, out: Int
 @inner_kernel
 def _trade(state: Int1D, sign: int, price_ticks: int, lots: int) -> None:
     if sign == 0:
-        state[_SUMS + 4] += lots
+        state[_UNKNOWN] += lots
         return
     index = (1 - sign) >> 1
     state[_SUMS + index] += lots
     if state[_MID_AT] != _NO_MID:
-        state[_SUMS + 2 + index] += lots * (2 * price_ticks - state[_MID_AT])
+        state[_PAID:_SUMS_END].view(np.float64)[index] += np.float64(lots) * (2 * price_ticks - state[_MID_AT])
 
 
 @kernel

@@ -51,7 +51,7 @@ PRICE: Final = 1  # ticks, last of the bin or before; NO_PRICE when there is non
 CHANGE: Final = 2  # ticks against the bin before; NO_PRICE when that has none
 SIGNED: Final = 3  # lots
 UNKNOWN: Final = 4
-NOTIONAL: Final = 5  # lots · ticks; lots of an inverse instrument
+NOTIONAL: Final = 5  # lots · ticks, lots of an inverse instrument; a float by its bits, for it may pass 2⁶³
 TRADES: Final = 6
 HELD: Final = 7  # bins in the window
 VOID: Final = 8  # 1: messages are missing within the bin
@@ -129,11 +129,12 @@ def _observe(state: Int1D, settings: Float1D) -> None:
     """The closed bin enters the window, when its change of price is known."""
     n = np.int64(settings[WINDOW])
     at, price, before = RINGS + state[_NEXT], state[_LAST], state[BEFORE]
+    notional = state[_NOTIONAL : _NOTIONAL + 1].view(np.float64)[0]
     state[at] = price - before
     state[at + n] = state[_SIGNED]
     ratio = np.nan
-    if price > 0 and before > 0 and state[_NOTIONAL] > 0:
-        ratio = abs(log(price / before)) / state[_NOTIONAL]
+    if price > 0 and before > 0 and notional > 0:
+        ratio = abs(log(price / before)) / notional
     state[at + 2 * n : at + 2 * n + 1].view(np.float64)[0] = ratio
     state[_NEXT] = (state[_NEXT] + 1) % n
     state[_HELD] = min(state[_HELD] + 1, n)
@@ -211,7 +212,8 @@ def illiquidity_rows(
             state[_LAST] = price_ticks[i]
             state[_SIGNED] += sign * lots
             state[_UNKNOWN] += lots * (sign == 0)
-            state[_NOTIONAL] += lots if settings[INVERSE] else lots * price_ticks[i]
+            value = np.float64(lots) if settings[INVERSE] else np.float64(lots) * price_ticks[i]
+            state[_NOTIONAL : _NOTIONAL + 1].view(np.float64)[0] += value
             state[OPEN_TRADES] += 1
             if fills(state, settings, sign, price_ticks[i], lots):
                 write_bin(state, settings, ts + 1, out)

@@ -1,23 +1,24 @@
 """Trades per bin, apart for small, middling and large ones: by edges of value, or by their rank among past trades.
 
-Ranks come from a histogram of values in quarters of an octave, in integers. When it holds REMEMBERED trades it is halved.
+Ranks come from a histogram of values in quarters of an octave; values are floats, for they may pass 2⁶³. When it holds REMEMBERED trades it is halved.
 """
 
 from __future__ import annotations
 
+from math import frexp
 from typing import Final
 
 import numpy as np
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, Int8_1D, UInt8_1D
-from counterpoise.core.jit import borrow, count_leading_zeros, inner_kernel, kernel
+from counterpoise.core.jit import borrow, inner_kernel, kernel
 from counterpoise.flow.kernels.bins import BIN_END, BINS_SIZE, NOT_OPEN, RULE, SIZE, TIME, fills, start_bin
 from counterpoise.market.kernels.codes import GAP, TRADE
 
 __all__ = ["GAPS", "GROUPED", "REMEMBERED", "ROW_WIDTH", "SEEN", "STATE_SIZE", "SUMS", "UNGROUPED", "UNKNOWN", "size_rows"]
 
 REMEMBERED: Final = 1 << 16
-_BUCKETS: Final = 256
+_BUCKETS: Final = 512  # a price below 2⁶¹ times lots below 2⁶³ lies in the 124th octave at most
 
 # slots of the state, behind those of the bin
 SEEN: Final = BINS_SIZE  # events in the open bin
@@ -42,12 +43,12 @@ _PRICED: Final = 6  # 1 when the value of a lot depends on the price
 
 
 @inner_kernel
-def _bucket(value: int) -> int:
+def _bucket(value: float) -> int:
     """Which quarter of an octave a value lies in."""
     if value < 4:
-        return max(value, 0)
-    octave = 63 - count_leading_zeros(value)
-    return 4 * octave + ((value >> (octave - 2)) & 3)
+        return np.int64(value)
+    mantissa, exponent = frexp(value)  # value = mantissa · 2^exponent, mantissa from 1/2
+    return 4 * (exponent - 2) + np.int64(8 * mantissa)
 
 
 @inner_kernel
@@ -72,8 +73,8 @@ def _remember(state: Int1D, bucket: int) -> None:
 
 @inner_kernel
 def _count(state: Int1D, settings: Float1D, side: int, price_ticks: int, lots: int) -> None:
-    value = lots * abs(price_ticks) if settings[_PRICED] else lots
-    size = np.float64(value)
+    value = np.float64(lots) * abs(price_ticks) if settings[_PRICED] else np.float64(lots)
+    size = value
     known = True
     if settings[_RANKED]:
         bucket = _bucket(value)

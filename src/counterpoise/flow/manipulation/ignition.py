@@ -154,7 +154,7 @@ class Ignition(Stream):
         way, mid, peak, end = (rows[:, column] for column in (k.SIDE, k.MID, k.PEAK, k.MID_END))
         burst, against = rows[:, k.BURST], rows[:, k.AGAINST]
         after, after_all = rows[:, k.AFTER_AGAINST], rows[:, k.AFTER_AGAINST] + rows[:, k.AFTER_WITH]
-        gain = rows[:, k.GAIN] - burst * way * (end - mid)
+        gain = real(rows, k.GAIN) - burst.astype(np.float64) * way * (end - mid)
         return episode_frame(
             rows,
             {

@@ -103,7 +103,7 @@ class SizeGroups(Stream):
     halving the past when it holds 65,536 trades, and begins after 200. Imbalances are null without volume on either side,
     `divergence` and `opposed` where one of the two is. Nothing here depends on the book; ``gaps`` counts GAP rows.
 
-    Causal: a trade is ranked before it is remembered. O(rows), with a pass over at most 256 buckets a trade when ranked.
+    Causal: a trade is ranked before it is remembered. O(rows), with a pass over at most 512 buckets a trade when ranked.
     """
 
     rows = staticmethod(k.size_rows)
