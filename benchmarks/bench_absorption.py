@@ -152,9 +152,9 @@ def main() -> None:
     counts: dict[str, list[int]] = {}
     found: list[tuple[float, float, bool]] = []
     for seed in range(wanted.first_seed, wanted.first_seed + wanted.seeds):
-        for instrument, events in markets(seed):
+        for index, (instrument, events) in enumerate(markets(seed)):
             counts.setdefault(instrument.id, []).append(find_absorption(events, instrument).height)
-            found += recall(instrument, events, np.random.default_rng([seed, len(counts)]), wanted.tries)
+            found += recall(instrument, events, np.random.default_rng([seed, index]), wanted.tries)
     for name, each in counts.items():
         hours = len(each) / 2
         low, high = (bound / hours for bound in poisson_interval(sum(each)))

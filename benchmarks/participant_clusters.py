@@ -98,12 +98,10 @@ def explained(events: Events, instrument: Instrument, fit: Participants) -> dict
     return {str(label): float(later[f"ofi_{label}"].abs().sum()) / total for label in fit.labels}
 
 
-def interval(values: list[float], blocks: int, draw: np.random.Generator) -> str:
-    """Mean, and a 95 % bootstrap interval over whole windows: seeds in one are not independent, and so few make it narrow."""
+def spread(values: list[float], blocks: int) -> str:
+    """Mean over windows, least and most of them; they share data and are few, so this is no confidence interval."""
     table = np.array(values).reshape(blocks, -1).mean(axis=1)
-    means = table[draw.integers(0, blocks, (2000, blocks))].mean(axis=1)
-    low, high = np.percentile(means, (2.5, 97.5))
-    return f"{table.mean():.2f} [{low:.2f}, {high:.2f}]"
+    return f"{table.mean():.2f} ({table.min():.2f} to {table.max():.2f})"
 
 
 def main() -> None:
@@ -124,7 +122,7 @@ def main() -> None:
         print("clusters " + "".join(f"{c:>20s}" for c in ("refit anew", "refit warm", "labels kept", "seed alone", "shuffled")))
         for clusters in CLUSTERS:
             found = stability(parts, clusters, seeds)
-            print(f"{clusters:8d} " + "".join(f"{interval(v, len(parts) - 2, draw):>20s}" for v in found.values()))
+            print(f"{clusters:8d} " + "".join(f"{spread(v, len(parts) - 2):>20s}" for v in found.values()))
         fit = Participants.fit(pl.concat(parts[: len(parts) // 2]), seed=seeds[0])
         shares = explained(events, instrument, fit)
         print("three clusters fitted on the first half; share of |OFI| per second in the second half:", end=" ")

@@ -7,8 +7,8 @@ joins two groups in this export. So agreement with the groups is partly agreemen
 The export holds transfers that touch a labelled address, so addresses without a label look lonelier than they are. There are
 no times and no values: the rules of first funder and last sweep run in their weaker form. Eligible addresses have no group,
 so they are split one by one, and an entity may lie on both sides. The weights that WalletRules has by default were set after
-these tables had been seen: the row of the defaults is no out-of-sample figure for scores, the row chosen on train is. Splits
-overlap, so their range says how much depends on the draw of groups, and is no confidence interval for another airdrop.
+these tables had been seen: the row of the defaults is no out-of-sample figure for scores, the row chosen on train is. A test
+address is judged against every labelled member of its entity, those of the training half too. Splits overlap, so their range says how much depends on the draw of groups, and is no confidence interval for another airdrop.
 
 The recording is read where
 COUNTERPOISE_DATA or ../shared/data exists.
@@ -80,20 +80,25 @@ def entities(found: WalletClusters, truth: Truth) -> np.ndarray:
     return np.where(entity >= 0, entity, entity.max() + 1 + np.arange(len(entity)))
 
 
-def agreement(entity: np.ndarray, group: np.ndarray) -> dict[str, float]:
-    """Pairwise, B-cubed and whole-cluster precision, recall and F1 of a partition against another."""
+def agreement(entity: np.ndarray, group: np.ndarray, judged: np.ndarray) -> dict[str, float]:
+    """Pairwise, B-cubed and whole-cluster precision, recall and F1 of a partition against another, of the rows `judged`.
+
+    Each is judged against all rows of its entity, also those not judged: a false merge with one of them is a false merge.
+    """
     _, e = np.unique(entity, return_inverse=True)
     _, g = np.unique(group, return_inverse=True)
-    cells, n = np.unique(e * (g.max() + 1) + g, return_counts=True)
-    of_e, of_g = np.bincount(e), np.bincount(g)
+    cells, cell = np.unique(e * (g.max() + 1) + g, return_inverse=True)
     ce, cg = cells // (g.max() + 1), cells % (g.max() + 1)
-    both, pe, pg = (float((x * (x - 1) / 2).sum()) for x in (n, of_e, of_g))
-    exact = float(((n == of_e[ce]) & (n == of_g[cg]) & (n > 1)).sum())
+    n, of_e, of_g = (np.bincount(of) for of in (cell, e, g))
+    n_judged, e_judged, g_judged = (np.bincount(of[judged], minlength=of.max() + 1) for of in (cell, e, g))
+    parts = ((n, n_judged), (of_e, e_judged), (of_g, g_judged))
+    both, pe, pg = (float((x * (x - 1) - (x - own) * (x - own - 1)).sum() / 2) for x, own in parts)
+    exact = float(((n == of_e[ce]) & (n == of_g[cg]) & (n > 1) & (n_judged > 0)).sum())
     out = {}
     for name, precision, recall in (
         ("pairs", both / pe if pe else np.nan, both / pg),
-        ("B-cubed", float((n * n / of_e[ce]).sum() / len(e)), float((n * n / of_g[cg]).sum() / len(e))),
-        ("clusters", exact / max(1, int((of_e > 1).sum())), exact / int((of_g > 1).sum())),
+        ("B-cubed", *(float((n_judged * n / of).sum() / n_judged.sum()) for of in (of_e[ce], of_g[cg]))),
+        ("clusters", *(exact / max(1, int(((x > 1) & (own > 0)).sum())) for x, own in parts[1:])),
     ):
         f1 = 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
         out |= {f"{name} P": precision, f"{name} R": recall, f"{name} F1": f1}
@@ -150,12 +155,16 @@ def compare_entities(found: dict, truth: Truth, splits: list[np.ndarray], edges:
         picked: list[str] = []
         rows = rows & ((truth.group >= 0) | (truth.sybil == 0))
         for test in splits:
-            train, test = ~test & rows, test & rows
-            best = max(entity, key=lambda name: agreement(entity[name][train], truth.unit[train])["B-cubed F1"])
+            train = ~test & rows
+            every = np.ones(int(train.sum()), bool)  # no row of the other half is looked at to choose
+            best = max(entity, key=lambda name: agreement(entity[name][train], truth.unit[train], every)["B-cubed F1"])
             picked.append(best)
-            results["chosen on train"].append(agreement(entity[best][test], truth.unit[test]))
-            results["connected components"].append(agreement(whole[own][test], truth.unit[test]))
-            results["defaults"].append(agreement(entity["communities, hubs > 50, resolution 1"][test], truth.unit[test]))
+            for name, found_by in (
+                ("chosen on train", entity[best]),
+                ("connected components", whole[own]),
+                ("defaults", entity["communities, hubs > 50, resolution 1"]),
+            ):
+                results[name].append(agreement(found_by[rows], truth.unit[rows], test[rows]))
         table(f"Entities: {title}", results)
         counts = {name: picked.count(name) for name in sorted(set(picked))}
         print("chosen:", "; ".join(f"{name} ({n})" for name, n in counts.items()), "\n")

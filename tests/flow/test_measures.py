@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
+from counterpoise.flow.kernels.bins import NOTIONAL
 from counterpoise.flow.kernels.queues import queue_change
 from counterpoise.flow.measures import Measures, QuoteSource, measure
 from counterpoise.market.event import DELTA, GAP, QUOTE, SNAPSHOT, TRADE, Events
@@ -325,3 +326,11 @@ def test_linear_contracts_count_in_coins_and_inverse_ones_in_contracts() -> None
     inverse = parse_instrument("binance_coinm:BTCUSD_PERP")
     for instrument, expected in ((swap, 0.05), (inverse, 5.0)):
         assert measure(bought, instrument, bins=Bins.every(10), quotes="trades")["buy_qty"].to_list() == [expected]
+
+
+def test_bins_of_notional_on_a_fine_grid() -> None:
+    """On 1e-8 × 1e-8 a million of quote is 10²² units; a bin of it holds ten trades of 100,000."""
+    fine = parse_instrument("binance:BTCUSDT", tick="0.00000001", lot="0.00000001")
+    assert Bins.parse("notional:1e6").settings(fine) == [NOTIONAL, 1e22]
+    trades = events_of((i, TRADE, [(1, 10**13, 10**8)]) for i in range(40))
+    assert measure(trades, fine, bins=Bins.parse("notional:1e6"), quotes="trades")["trades"].to_list() == [10] * 4

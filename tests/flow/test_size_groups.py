@@ -113,7 +113,9 @@ def test_bad_parameters_are_refused() -> None:
 def test_a_large_print_on_a_fine_grid_is_institutional(profile: SizeProfile) -> None:
     """33 coins at 60,000 are 2e22 ticks · lots on a grid of 1e-8 × 1e-8, beyond 64 bits."""
     fine = parse_instrument("binance:BTCUSDT", tick="0.00000001", lot="0.00000001")
-    prints = [(i / 1000, TRADE, [(1, 60_000 * 10**8, 10**5)]) for i in range(300)] + [(1, TRADE, [(1, 60_000 * 10**8, 33 * 10**8)])]
+    prints = [(i / 1000, TRADE, [(1, 60_000 * 10**8, 10**5)]) for i in range(300)] + [
+        (1, TRADE, [(1, 60_000 * 10**8, 33 * 10**8)])
+    ]
     frame = size_groups(events_of(prints), fine, bins=BINS, profile=profile)
     assert frame["institutional_buy_qty"].to_list() == [33.0]
 

@@ -28,7 +28,7 @@ _RULES: Final = {
 _EXPECTED_TRADES: Final = Decimal(500)
 _FIRST_SIGN: Final = 0.5  # first guess of |E[b]|
 _LARGEST: Final = 1 << 53  # a setting is a double
-_LARGEST_SUM: Final = {k.VOLUME: 1 << 62, k.NOTIONAL: 1 << 120}  # of lots, which are integers, and of floats: these need no last digit
+_LARGEST_SUM: Final = {k.VOLUME: 1 << 62, k.NOTIONAL: 1 << 120}  # whose last digit does not matter
 
 
 class Bins(NamedTuple):
@@ -109,7 +109,9 @@ class Bins(NamedTuple):
         largest = _LARGEST_SUM.get(rule, _LARGEST)
         if not 0 < size <= largest:
             most = Bins(self.rule, parse_decimal(f"{float(largest * unit):.6g}", what="size"))
-            raise InputError(f"bins of {self} cannot be counted on {instrument.id}; choose a size above 0, at most about {most}")
+            raise InputError(
+                f"bins of {self} cannot be counted on {instrument.id}; choose a size above 0, at most about {most}"
+            )
         return [float(rule), float(size)]
 
     def state(self) -> Int1D:

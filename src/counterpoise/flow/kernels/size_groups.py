@@ -1,6 +1,7 @@
 """Trades per bin, apart for small, middling and large ones: by edges of value, or by their rank among past trades.
 
-Ranks come from a histogram of values in quarters of an octave; values are floats, for they may pass 2⁶³. When it holds REMEMBERED trades it is halved.
+Ranks come from a histogram of values in quarters of an octave; values are floats, for they may pass 2⁶³. When it holds
+REMEMBERED trades it is halved.
 """
 
 from __future__ import annotations
