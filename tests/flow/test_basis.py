@@ -144,6 +144,21 @@ def test_columns_of_another_kind_are_refused(column: str, value: list[object], w
         basis(bad, FUTURE, every_ns=SECOND_NS)
 
 
+def test_no_rate_between_equal_currencies_and_no_spot_without_terms() -> None:
+    prices, spot = table(YEAR_BEFORE, (0.5, 101.0, 100.0)), spot_table(YEAR_BEFORE, (0.2, 100.0))
+    with pytest.raises(InputError, match="both quoted in USDT; leave rate= out"):
+        basis(prices, PERP, every_ns=SECOND_NS, spot=spot, spot_instrument=SPOT, rate=spot)
+    with pytest.raises(InputError, match="pass spot_instrument= with spot="):
+        basis(prices, PERP, every_ns=SECOND_NS, spot=spot)
+
+
+@pytest.mark.parametrize(("days", "carried"), [(0.9, True), (1.1, False)])
+def test_old_funding_is_no_carry(days: float, carried: bool) -> None:
+    paid = pl.DataFrame({"ts_local": [YEAR_BEFORE - round(days * DAY_NS)], "annualised": [0.5]})
+    frame = basis(table(YEAR_BEFORE, (0.5, 101.0, 100.0)), PERP, every_ns=SECOND_NS, funding=paid)
+    assert frame["carry"].to_list() == [0.5 if carried else None]
+
+
 @pytest.mark.realdata
 def test_recorded_contexts_of_a_venue(data_dir: Path) -> None:
     """The premium a venue states for each perpetual is the basis of its impact price: bid above the oracle, or ask below."""

@@ -131,7 +131,8 @@ def test_the_sum_is_the_sum_of_the_changes(seed: int) -> None:
         whole = open_.drop_nulls(["delta_change", "gamma_change", "vega_change"])
         assert row["unweighted_options"] == open_.height - whole.height
         for name in ("delta_change", "gamma_change", "vega_change"):
-            assert row[name] == pytest.approx(whole[name].sum(), rel=1e-9, abs=1e-9)
+            known = whole.height or not open_.height
+            assert row[name] == (pytest.approx(whole[name].sum(), rel=1e-9, abs=1e-9) if known else None)
         calls = open_.filter(pl.col("right") == "C")
         assert row["call_change"] == calls["open_interest_change"].sum()
         counts = dict(mine["status"].value_counts().rows())
@@ -153,6 +154,36 @@ def test_laws_nothing_later_size_and_inputs() -> None:
     assert_frame_equal(larger, flow.with_columns(pl.col(linear) * 4), check_exact=True)
     for group, frame in zip(GROUPS, (changes, flow), strict=True):
         assert all(sum(c.covers(column) for c in group.columns) == 1 for column in frame.columns)
+
+
+def test_what_nobody_knows_is_not_zero() -> None:
+    """Open interest that the venue does not say, and greeks that it does not: null where all is unknown, else counted."""
+    unknown = chains(option(CALL, 0, None), option(CALL, 6, None), option(PUT, 0, 3), option(PUT, 6, 4))  # type: ignore[arg-type]
+    row = chain_flow(unknown).to_dicts()[0]
+    assert (row["call_change"], row["put_change"], row["open_interest"], row["unsized_options"]) == (None, 1, 4, 1)
+    calls = chain_flow(unknown.filter(symbol=CALL)).to_dicts()[0]
+    assert [calls[name] for name in ("open_interest", "put_change", "delta_change", "dealer_gamma")] == [None, 0, None, None]
+    bare = {"delta": None, "gamma": None, "vega": None, "mark_iv": None}
+    row = chain_flow(chains(option(CALL, 0, 5, **bare), option(CALL, 6, 9, **bare))).to_dicts()[0]
+    assert (row["call_change"], row["unweighted_options"], row["unsized_options"]) == (4, 1, 0)
+    assert [row[name] for name in ("delta_change", "vega_change", "call_vega_change", "dealer_gamma")] == [None] * 4
+    assert row["put_vega_change"] == 0
+
+
+def test_currencies_stand_apart() -> None:
+    linear = "BTC_USDC-27MAR26-80000-P"
+    table = chains(*(option(symbol, hours, 10 + hours) for hours in (0, 6) for symbol in (PUT, linear)))
+    assert chain_changes(table).select("cash", "strike").rows() == [("USD", 80_000), ("USDC", 80_000)]
+    assert chain_flow(table).select("cash", "put_vega_change").rows() == [("USD", 900), ("USDC", 900)]
+
+
+def test_symbols_of_earlier_calls_return() -> None:
+    """What one call over all snapshots gives, two give, when the second is told what the first has seen."""
+    table = chains(option(CALL, 0, 9), option(PUT, 0, 5), option(CALL, 6, 9), option(CALL, 12, 9), option(PUT, 12, 7))
+    earlier, later = (table.filter(part) for part in (pl.col("ts_local") <= T0 + 6 * HOUR_NS, pl.col("ts_local") > T0))
+    parts = [chain_changes(earlier), chain_changes(later, seen=earlier["symbol"])]
+    assert_frame_equal(pl.concat(parts), chain_changes(table))
+    assert chain_flow(later, seen=earlier["symbol"])["returned_options"].to_list() == [1]
 
 
 def test_empty_single_and_damaged_chains() -> None:

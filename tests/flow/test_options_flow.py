@@ -160,6 +160,8 @@ def test_coins_do_not_add_up_without_rates() -> None:
     mixed = traded((1, CALL, 1, 0.03, 1.0), (1, "BTC_USDC-27MAR26-100000-C", 1, 900.0, 1.0))
     with pytest.raises(InputError, match=r"several currencies \(USD, USDC\)"):
         option_flow(mixed, quotes, every_ns=SECOND_NS)
+    both = option_flow_by_strike(mixed, quotes, every_ns=SECOND_NS)
+    assert both.select("cash", "trades").rows() == [("USD", 1), ("USDC", 1)]
     by_strike = option_flow_by_strike(trades, quotes, every_ns=SECOND_NS)
     assert by_strike.select("base", "strike", "delta_flow").rows() == [("BTC", 100_000, 0.4), ("ETH", 3000, -4)]
 

@@ -28,7 +28,7 @@ def _change(symbol: str, before: Any, now: Any, times: list[int], ever: set[str]
     gap = times[1] - times[0]
     size = terms["multiplier"]
     row = {"ts_local": times[1], "since": times[0], "gap_ns": gap, "symbol": symbol, "expiry": terms["expiry_ns"]}
-    row |= {name: terms[name] for name in ("base", "strike", "right")}
+    row |= {name: terms[name] for name in ("base", "cash", "strike", "right")}
     change: float | None = None
     least = None
     if now is None:

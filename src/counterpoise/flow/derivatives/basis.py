@@ -9,7 +9,7 @@ import polars as pl
 
 from counterpoise.core.arrays import AnyArray, Float1D, Int1D
 from counterpoise.core.errors import DataError, InputError
-from counterpoise.core.units import HOUR_NS, MINUTE_NS, format_time
+from counterpoise.core.units import DAY_NS, HOUR_NS, MINUTE_NS, format_time
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.derivatives.funding import YEAR_NS
 from counterpoise.flow.derivatives.latest import bin_ends, latest, numbers_of, times_of
@@ -18,6 +18,7 @@ from counterpoise.market.instrument import Instrument, InstrumentKind
 __all__ = ["GROUPS", "basis"]
 
 _TIME: Final = pl.Datetime("ns", "UTC")
+_FUNDING_AGE_NS: Final = DAY_NS  # three payments of the longest interval that is common
 
 GROUPS: Final = (
     Group(
@@ -68,11 +69,12 @@ def basis(
     spot : pl.DataFrame, optional
         ``ts_local`` and ``price`` of the spot market to compare with, instead of the index.
     spot_instrument : Instrument, optional
-        Its terms: another base coin, or another quote currency without a `rate`, is refused.
+        Its terms, with `spot`: another base coin, or another quote currency without a `rate`, is refused.
     rate : pl.DataFrame, optional
-        ``ts_local`` and ``price``: units of the derivative's quote currency for one of the spot's.
+        ``ts_local`` and ``price``: units of the derivative's quote currency for one of the spot's; refused where they are
+        the same.
     funding : pl.DataFrame, optional
-        As `counterpoise.flow.funding.funding` gives it: the carry of a perpetual.
+        As `counterpoise.flow.funding.funding` gives it: the carry of a perpetual, null when a day old.
     price : str
         Column of the derivative's price.
     max_age_ns : int
@@ -88,7 +90,8 @@ def basis(
     Raises
     ------
     InputError
-        If the instrument is neither a perpetual nor a future, base coins differ, or quote currencies without a `rate`.
+        If the instrument is neither a perpetual nor a future, base coins differ, quote currencies without a `rate`, there is
+        a `rate` between equal ones, or a `spot` without its terms.
     DataError
         If a price is not positive, or one of a future stands after its delivery.
 
@@ -97,7 +100,7 @@ def basis(
     Causal: a bin depends on rows with ts_local before its end only. Both prices are read at the same moment, the bin's end,
     however old each is: in a fast market the older one makes a basis that was never there, so look at the ages. O(rows).
     """
-    _require_terms(instrument, spot_instrument, rate)
+    _require_terms(instrument, spot_instrument, rate, spot=spot)
     ts = times_of(prices, "ts_local", what="prices of the derivative")
     ends = bin_ends(int(ts[0]), int(ts[-1]), every_ns) if len(ts) else np.zeros(0, np.int64)
     if instrument.expiry_ns is not None and len(ts) and ts[-1] >= instrument.expiry_ns:
@@ -114,7 +117,7 @@ def basis(
     if funding is not None and instrument.kind is InstrumentKind.PERP:
         stamps = times_of(funding, "ts_local", what="funding")
         rates = numbers_of(funding, "annualised", what="funding")
-        carry, _ = latest(stamps, rates, ends, max_age_ns=YEAR_NS)
+        carry, _ = latest(stamps, rates, ends, max_age_ns=_FUNDING_AGE_NS)
     columns: dict[str, AnyArray] = {
         "ts": ends,
         "price": ours,
@@ -134,18 +137,24 @@ def basis(
     return frame.with_columns(pl.col("ts").cast(_TIME), left, *ages)
 
 
-def _require_terms(instrument: Instrument, spot: Instrument | None, rate: pl.DataFrame | None) -> None:
+def _require_terms(
+    instrument: Instrument, terms: Instrument | None, rate: pl.DataFrame | None, *, spot: pl.DataFrame | None
+) -> None:
     if instrument.kind not in (InstrumentKind.PERP, InstrumentKind.FUTURE):
         raise InputError(f"{instrument.id} is of kind {instrument.kind.value}; a basis is that of a perp or a future")
-    if spot is None:
+    if terms is None:
+        if spot is not None:
+            raise InputError("whether a spot price may be compared depends on its terms; pass spot_instrument= with spot=")
         return
-    if spot.base != instrument.base:
-        raise InputError(f"{instrument.id} is of {instrument.base}, {spot.id} of {spot.base}; compare markets of one coin")
-    if spot.quote != instrument.quote and rate is None:
+    if terms.base != instrument.base:
+        raise InputError(f"{instrument.id} is of {instrument.base}, {terms.id} of {terms.base}; compare markets of one coin")
+    if terms.quote != instrument.quote and rate is None:
         raise InputError(
-            f"{instrument.id} is quoted in {instrument.quote}, {spot.id} in {spot.quote}; pass rate=, the price of one "
-            f"{spot.quote} in {instrument.quote}"
+            f"{instrument.id} is quoted in {instrument.quote}, {terms.id} in {terms.quote}; pass rate=, the price of one "
+            f"{terms.quote} in {instrument.quote}"
         )
+    if terms.quote == instrument.quote and rate is not None:
+        raise InputError(f"{instrument.id} and {terms.id} are both quoted in {terms.quote}; leave rate= out")
 
 
 def _priced(frame: pl.DataFrame, column: str, ends: Int1D, *, max_age_ns: int, what: str) -> tuple[Float1D, Int1D]:

@@ -6,14 +6,14 @@ positions, not of buying.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import Int1D
+from counterpoise.core.arrays import Bool1D, Float1D, Int1D
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import DAY_NS
 from counterpoise.flow.column import Column, Group
@@ -24,7 +24,7 @@ from counterpoise.market.chain import require_chain
 __all__ = ["GROUPS", "chain_changes", "chain_flow"]
 
 _TIME: Final = pl.Datetime("ns", "UTC")
-_KEPT: Final = ("symbol", "base", "expiry_ns", "strike", "right")
+_KEPT: Final = ("symbol", "base", "cash", "expiry_ns", "strike", "right")
 _WEIGHTS: Final = ("delta_coin", "gamma_coin", "vega_cash", "out_of_money")
 _STATUS: Final = ("held", "new", "returned", "expired", "gone")
 
@@ -40,6 +40,7 @@ GROUPS: Final = (
             Column("gap_ns", "ns", "time between them"),
             Column("symbol", "1", "the option"),
             Column("base", "1", "the coin"),
+            Column("cash", "1", "currency of strike and vega"),
             Column("expiry", "ns", "when it expires"),
             Column("strike", "quote", "strike"),
             Column("right", "1", "C or P"),
@@ -71,8 +72,10 @@ GROUPS: Final = (
             Column("since", "ns", "the earlier snapshot"),
             Column("gap_ns", "ns", "time between them"),
             Column("base", "1", "the coin"),
+            Column("cash", "1", "currency of strikes and vega"),
             *(Column(f"{status}_options", "count", f"options that are {status}") for status in _STATUS),
-            Column("unweighted_options", "count", "held or new ones without greeks: in no weighted sum"),
+            Column("unsized_options", "count", "those whose open interest, or its change, is not known: in no sum of it"),
+            Column("unweighted_options", "count", "held or new ones without greeks or open interest: in no weighted sum"),
             Column("open_interest", "coin", "of all options of the later snapshot", "even", "linear"),
             Column("call_change", "coin", "change of open interest of calls held and new", "even", "linear"),
             Column("put_change", "coin", "change of open interest of puts held and new", "even", "linear"),
@@ -91,7 +94,7 @@ GROUPS: Final = (
 )
 
 
-def chain_changes(chains: pl.DataFrame, *, delta: DeltaKind = "black") -> pl.DataFrame:
+def chain_changes(chains: pl.DataFrame, *, delta: DeltaKind = "black", seen: Iterable[str] = ()) -> pl.DataFrame:
     """Changes of open interest from each snapshot to the next, option by option.
 
     Parameters
@@ -101,6 +104,9 @@ def chain_changes(chains: pl.DataFrame, *, delta: DeltaKind = "black") -> pl.Dat
         make a snapshot.
     delta : {"black", "net"}
         See `counterpoise.flow.derivatives.option_weights.with_weights`.
+    seen : iterable of str
+        Symbols of snapshots before these, so that one of them is returned and not new: for the next call add
+        ``chains["symbol"]`` of this one, and begin its chains with the last snapshot of this one.
 
     Returns
     -------
@@ -127,11 +133,13 @@ def chain_changes(chains: pl.DataFrame, *, delta: DeltaKind = "black") -> pl.Dat
     sized = with_weights(chains, delta=delta).with_columns(
         interest=pl.col("open_interest") * pl.col("multiplier"), volume=pl.col("volume") * pl.col("multiplier")
     )
-    sized = sized.with_columns(first_seen=pl.col("ts_local").min().over("symbol"))
+    first = pl.when(~pl.col("symbol").is_in(pl.Series(list(seen), dtype=pl.String).implode())).then(pl.col("ts_local"))
+    sized = sized.with_columns(first_seen=first.min().over("symbol"))
     parts = [_joined(*pair) for _, group in sized.group_by("base", maintain_order=True) for pair in _pairs(group)]
     if not parts:
         parts = [_joined(sized.clear(), sized.clear())]
-    return pl.concat(parts).sort("ts_local", "base", "expiry", "strike", "right").select(c.name for c in GROUPS[0].columns)
+    keys = ("ts_local", "base", "cash", "expiry", "strike", "right")
+    return pl.concat(parts).sort(keys).select(column.name for column in GROUPS[0].columns)
 
 
 def _pairs(group: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
@@ -181,13 +189,17 @@ _CHANGES: Final = {"delta_change": "delta_coin", "gamma_change": "gamma_coin", "
 
 
 def chain_flow(
-    chains: pl.DataFrame, *, delta: DeltaKind = "black", dealers: Dealers = "customers_short_calls_long_puts"
+    chains: pl.DataFrame,
+    *,
+    delta: DeltaKind = "black",
+    dealers: Dealers = "customers_short_calls_long_puts",
+    seen: Iterable[str] = (),
 ) -> pl.DataFrame:
-    """Changes of a whole chain from each snapshot to the next, one row a snapshot and coin.
+    """Changes of a whole chain from each snapshot to the next, one row a snapshot, coin and currency of its options.
 
     Parameters
     ----------
-    chains, delta
+    chains, delta, seen
         See `chain_changes`.
     dealers : {"customers_short_calls_long_puts", "customers_long_calls_short_puts"}
         How ``dealer_gamma`` takes dealers to hold what is open. The first is the published convention: customers write calls
@@ -196,7 +208,8 @@ def chain_flow(
     Returns
     -------
     pl.DataFrame
-        The columns of the second of `GROUPS`; the first snapshot of a coin has no row.
+        The columns of the second of `GROUPS`; the first snapshot of a coin has no row. A sum is 0 over no option, and null
+        over options of which none is known.
 
     Raises
     ------
@@ -211,52 +224,67 @@ def chain_flow(
         raise UnknownName("assumption about dealers", dealers, DEALERS)
     if dealers == "other_side":
         raise InputError("open interest has no aggressor whose other side dealers could take; choose customers_… as dealers")
-    rows = chain_changes(chains, delta=delta)
-    keys = rows.select("ts_local", "since", "gap_ns", "base")
-    places = keys.unique().sort("ts_local", "base").with_row_index("place")
+    rows = chain_changes(chains, delta=delta, seen=seen)
+    keys = rows.select("ts_local", "since", "gap_ns", "base", "cash")
+    places = keys.unique().sort("ts_local", "base", "cash").with_row_index("place")
     into = keys.join(places, on=keys.columns, how="left", maintain_order="left")["place"].to_numpy().astype(np.int64)
     flows = _flows(rows, into, places.height)
     held = _dealer_gamma(chains, delta=delta, dealers=dealers)
     out = pl.concat([places.drop("place"), pl.DataFrame(flows, nan_to_null=True)], how="horizontal")
-    out = out.join(held, on=["ts_local", "base"], how="left", maintain_order="left")
-    told = out.with_columns(pl.when(pl.col("unsaid") == 0).then(pl.col("volume_most")).alias("volume_most"))
-    return told.select(column.name for column in GROUPS[1].columns)
+    out = out.join(held, on=["ts_local", "base", "cash"], how="left", maintain_order="left")
+    return out.select(column.name for column in GROUPS[1].columns)
 
 
 def _flows(rows: pl.DataFrame, into: Int1D, size: int) -> dict[str, object]:
     status, call = rows["status"], (rows["right"] == "C").to_numpy()
-    open_ = status.is_in(["held", "new"]).to_numpy()
+    marks = {name: (status == name).to_numpy() for name in _STATUS}
+    open_ = marks["held"] | marks["new"]
     bare = rows.select(pl.any_horizontal(pl.col(tuple(_CHANGES)).is_null()).alias("bare"))["bare"].to_numpy()
-    beyond = rows["out_of_money"].fill_null(False).to_numpy()
-    columns: dict[str, object] = {
-        f"{name}_options": np.bincount(into[(status == name).to_numpy()], minlength=size) for name in _STATUS
-    }
+    beyond = rows["out_of_money"]
+    outside = beyond.fill_null(True).to_numpy()  # where nobody knows, vega is not known to be inside either
+    whole = pl.Series(~bare) & beyond.is_not_null()
+    sized = np.where(marks["returned"], rows["open_interest"].is_not_null(), rows["open_interest_change"].is_not_null())
+    unsaid = np.bincount(into[rows["volume_most"].is_null().to_numpy()], minlength=size) > 0
+    columns: dict[str, object] = {f"{name}_options": np.bincount(into[mark], minlength=size) for name, mark in marks.items()}
+    columns["unsized_options"] = np.bincount(into[~sized & ~marks["gone"]], minlength=size)
     columns["unweighted_options"] = np.bincount(into[bare & open_], minlength=size)
 
-    def add(name: str, factor: object) -> object:
-        return summed(rows[name], into=into, size=size, factor=np.asarray(factor, np.float64))
+    def add(name: str, of: Bool1D) -> Float1D:
+        return _sum_known(rows[name], into, size=size, of=of)
+
+    def weigh(name: str, of: Bool1D) -> Float1D:
+        return _sum_known(rows.select(pl.when(whole).then(name))[name], into, size=size, of=of)
 
     return columns | {
-        "open_interest": add("open_interest", np.ones(rows.height)),
+        "open_interest": add("open_interest", open_ | marks["returned"]),
         "call_change": add("open_interest_change", open_ & call),
         "put_change": add("open_interest_change", open_ & ~call),
-        "expired_interest": add("open_interest_change", -1.0 * (status == "expired").to_numpy()),
-        "volume_least": add("volume_least", np.ones(rows.height)),
-        "volume_most": add("volume_most", np.ones(rows.height)),
-        "unsaid": np.bincount(into[(rows["volume_most"].is_null()).to_numpy()], minlength=size),
-        **{name: add(name, open_ & ~bare) for name in _CHANGES},
-        "put_vega_change": add("vega_change", open_ & ~bare & beyond & ~call),
-        "call_vega_change": add("vega_change", open_ & ~bare & beyond & call),
+        "expired_interest": 0 - add("open_interest_change", marks["expired"]),
+        "volume_least": add("volume_least", marks["held"]),
+        "volume_most": np.where(unsaid, np.nan, _sum_known(rows["volume_most"], into, size=size)),
+        **{name: weigh(name, open_) for name in _CHANGES},
+        "put_vega_change": weigh("vega_change", open_ & outside & ~call),
+        "call_vega_change": weigh("vega_change", open_ & outside & call),
     }
+
+
+def _sum_known(values: pl.Series, into: Int1D, *, size: int, of: Bool1D | None = None) -> Float1D:
+    """Sum of the known values in each place, of the rows `of`; NaN where there are such rows and no value is known."""
+    there = np.ones(len(into), np.bool_) if of is None else of
+    known = there & values.is_not_null().to_numpy()
+    total = summed(values, into=into, size=size, factor=known.astype(np.float64))
+    empty = (np.bincount(into[there], minlength=size) > 0) & (np.bincount(into[known], minlength=size) == 0)
+    return np.asarray(np.where(empty, np.nan, total), np.float64)
 
 
 def _dealer_gamma(chains: pl.DataFrame, *, delta: DeltaKind, dealers: Dealers) -> pl.DataFrame:
-    """Gamma of all open interest of each snapshot and coin."""
+    """Gamma of all open interest of each snapshot, coin and currency; NaN where none is known."""
     sized = with_weights(chains, delta=delta)
-    keys = sized.select("ts_local", "base")
+    keys = sized.select("ts_local", "base", "cash")
     places = keys.unique(maintain_order=True).with_row_index("place")
-    into = keys.join(places, on=["ts_local", "base"], how="left", maintain_order="left")["place"].to_numpy().astype(np.int64)
-    held = sized["open_interest"] * sized["multiplier"] * sized["gamma_coin"]
+    into = keys.join(places, on=keys.columns, how="left", maintain_order="left")["place"].to_numpy().astype(np.int64)
     signs = signs_of_dealers(sized["right"], dealers=dealers)
-    total = summed(held, into=into, size=places.height, factor=1.0 if signs is None else signs)
-    return places.select(pl.col("ts_local").cast(_TIME), "base").with_columns(pl.Series("dealer_gamma", total))
+    held = sized["open_interest"] * sized["multiplier"] * sized["gamma_coin"]
+    total = _sum_known(held if signs is None else held * pl.Series(signs), into, size=places.height)
+    gamma = pl.Series("dealer_gamma", total, nan_to_null=True)
+    return places.select(pl.col("ts_local").cast(_TIME), "base", "cash").with_columns(gamma)

@@ -68,6 +68,7 @@ GROUPS: Final = (
         (
             Column("ts", "ns", "end of the bin, exclusive"),
             Column("base", "1", "the coin"),
+            Column("cash", "1", "currency of strike, notional and vega"),
             Column("expiry", "ns", "when the options expire"),
             Column("strike", "quote", "strike"),
             Column("trades", "count", "trades of the call and the put"),
@@ -175,7 +176,7 @@ def option_flow_by_strike(
     max_age_ns: int = 5 * MINUTE_NS,
     delta: DeltaKind = "black",
 ) -> pl.DataFrame:
-    """Option flow by expiry and strike, one row a bin, coin, expiry and strike that traded; parameters as of `option_flow`."""
+    """Option flow by expiry and strike, one row a bin, coin, currency, expiry and strike; parameters as of `option_flow`."""
     weighted = weighted_option_trades(trades, quotes, max_age_ns=max_age_ns, delta=delta)
     ends, bin_of = _bins(weighted, every_ns)
     keys = weighted.select(pl.Series("ts", ends[bin_of]).cast(_TIME), "base", "cash", "expiry_ns", "strike")
@@ -193,7 +194,7 @@ def option_flow_by_strike(
         **_signed(add, side, one, one),
     }
     sums = pl.DataFrame(columns, nan_to_null=True)
-    frame: pl.DataFrame = pl.concat([places.drop("place", "cash"), sums], how="horizontal")
+    frame: pl.DataFrame = pl.concat([places.drop("place"), sums], how="horizontal")
     return frame
 
 
