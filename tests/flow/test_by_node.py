@@ -18,7 +18,9 @@ from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.cross.additive import add_up
 from counterpoise.flow.cross.by_node import GROUPS, OnMissing, by_node, exact_sum
+from counterpoise.flow.cross.rates import Rates, RateTable
 from counterpoise.flow.measures import measure
+from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument
 from counterpoise.market.tree import Node, Tree, level_of
 from reference.naive_by_node import naive_by_node
@@ -278,3 +280,41 @@ def test_orders_are_kept_apart_by_time_and_refused_when_torn() -> None:
         add_up(TREE, table.with_columns(lots=pl.lit(None, pl.Int64)), columns=["lots"])
     with pytest.raises(UnknownName, match="instrument of the tree"):
         add_up(TREE, table.with_columns(instrument=pl.lit("binance:XUSDT")), columns=["lots"])
+
+
+def bins_of(*rows: tuple[int, float, float, float]) -> pl.DataFrame:
+    """Time, mid, order flow and quantity bought of bins that nothing was sold in."""
+    ts, mid, ofi, buy = zip(*rows, strict=True)
+    frame = pl.DataFrame({"ts": ts, "mid": mid, "ofi": ofi, "buy_qty": buy, "sell_qty": [0.0] * len(ts)})
+    return frame.with_columns(pl.col("ts").cast(pl.Datetime("ns", "UTC")), quality=pl.lit("SYNCED"))
+
+
+def test_bins_of_one_time_add_up() -> None:
+    """Two trades of one nanosecond fill two bins of one trade, which end at one time."""
+    frame = bins_of((1000, 10.0, 1.0, 5.0), (1000, 11.0, 2.0, 1.0))
+    worse = frame.with_columns(quality=pl.Series(["STALE", "SYNCED"]))
+    tree = Tree.from_instruments([PERP])
+    row = by_node(tree, {PERP.id: frame}).filter(node="token:BTC").to_dicts()[0]
+    assert (row["signed_coin"], row["ofi_coin"], row["signed_usd"]) == (6, 3, 66)
+    row = by_node(tree, {PERP.id: worse}).filter(node="token:BTC").to_dicts()[0]
+    assert (row["signed_coin"], row["quality"]) == (None, "STALE")
+
+
+@pytest.mark.parametrize("of", [PERP, COIN])
+def test_no_value_at_a_negative_price(of: Instrument) -> None:
+    row = by_node(Tree.from_instruments([of]), {of.id: bins_of((1000, -10.0, 1.0, 5.0))}).filter(node="token:BTC").to_dicts()[0]
+    assert [row[name] for name in ("signed_usd", "volume_usd", "imbalance")] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (pl.DataFrame({"ts": [0, 1], "USDT": [1.0, float("nan")]}), "rates of USDT hold nan"),
+        (pl.DataFrame({"ts": [0], "USDT": [float("inf")]}), "rates of USDT hold inf"),
+        ({"USD": 2.0, "USDT": 1.0}, "a rate of USD in USD is 1"),
+        (pl.DataFrame({"ts": [0], "USDT": [1.0], "USD": [2.0]}), "a rate of USD in USD is 1"),
+    ],
+)
+def test_rates_that_cannot_be_are_refused(table: RateTable, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Rates([PERP], table=table)

@@ -19,6 +19,7 @@ from counterpoise.flow.bins import Bins
 from counterpoise.flow.column import Column
 from counterpoise.flow.cross.by_node import OnMissing, by_node
 from counterpoise.flow.cross.consolidated import GROUPS, TOTAL, Consolidated, consolidate
+from counterpoise.flow.cross.market_sum import Part, _sum
 from counterpoise.flow.cross.merged_book import merged_book
 from counterpoise.flow.measures import measure
 from counterpoise.market.book import Book
@@ -321,6 +322,18 @@ def test_merged_book_refuses(books: Any, more: dict[str, Any], words: str) -> No
 
 
 # recordings
+
+
+def test_a_depth_nobody_knows_is_not_zero() -> None:
+    """Quotes of a ticker say no depth: the total's is null, and not that of the others."""
+    frame = consolidate(streams(3), MARKETS, bins=TENTH, rates=RATES, source="ticker").filter(market=TOTAL)
+    assert frame["bid_depth_25bps_coin"].null_count() == frame.height
+    one, two, none = (
+        Part({"bid_depth_1bps_coin": np.array([x])}, np.zeros(1, np.int64), np.ones(1, bool)) for x in (2.0, np.nan, 9.0)
+    )
+    parts = {"a": one, "b": two, "option": none}
+    sums = [_sum(parts, "bid_depth_1bps_coin", leave_out=left, no_depth=("option",)) for left in (False, True)]
+    assert np.array_equal(sums, [[np.nan], [2.0]], equal_nan=True)
 
 
 @pytest.mark.realdata

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.cross.best_quotes import BestQuotes, best_quotes, prices_on_grid
@@ -184,3 +184,11 @@ def test_nothing_comes_of_nothing() -> None:
     for make in (best_quotes, lambda e, of: market_bins(e, of, every_ns=SECOND_NS)):
         assert make(Events.empty(), PERP).height == 0
         assert make(Events.empty(), PERP).schema == make(events_of([(0, QUOTE, WHOLE), (1, SNAPSHOT, WHOLE)]), PERP).schema
+
+
+def test_prices_on_a_grid_refuse_times_that_go_back() -> None:
+    table = pl.DataFrame({"mid": [1.0, 3.0, 2.0, 4.0]}).with_columns(
+        ts_local=pl.Series([1, 3, 2, 4]).cast(pl.Datetime("ns", "UTC"))
+    )
+    with pytest.raises(DataError, match="the table of a: ts_local goes back at row 2"):
+        prices_on_grid({"a": table}, every_ns=1)

@@ -13,6 +13,7 @@ from counterpoise.core.arrays import AnyArray, Float1D, Int1D, Int2D
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.column import Column, Group
+from counterpoise.flow.derivatives.latest import times_of
 from counterpoise.flow.kernels import best as k
 from counterpoise.flow.stream import Stream
 from counterpoise.market.event import Events
@@ -139,6 +140,8 @@ def prices_on_grid(
     ------
     InputError
         If there is no table, or one lacks a column, or bins are not positive.
+    DataError
+        If times of a table go back.
 
     Notes
     -----
@@ -149,6 +152,7 @@ def prices_on_grid(
     for name, table in tables.items():
         if not {"ts_local", price} <= set(table.columns):
             raise InputError(f"the table of {name} lacks ts_local or {price}, it has {', '.join(table.columns)}")
+        times_of(table, "ts_local", what=f"the table of {name}")
     ends = _grid(tables, every_ns, from_ns, to_ns)
     grid = pl.DataFrame({"ts": ends}).with_columns(pl.col("ts").cast(pl.Datetime("ns", "UTC")))
     joined = (

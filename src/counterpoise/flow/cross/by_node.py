@@ -122,7 +122,10 @@ def _times(frames: Mapping[str, pl.DataFrame]) -> Int1D:
 
 
 def _aligned(frame: pl.DataFrame, leaf: str, ts: Int1D, depth: tuple[str, str] | None) -> _Leaf:
-    """Columns of a frame at all the times; NaN and GAPPED where it has no row."""
+    """Columns of a frame at all the times; NaN and GAPPED where it has no row.
+
+    Bins that several trades of one time end have equal times: their flows add up, the last price stands, the worst state.
+    """
     needed = [*_NEEDED, *(depth or ())]
     missing = [name for name in needed if name not in frame.columns]
     if missing:
@@ -130,11 +133,17 @@ def _aligned(frame: pl.DataFrame, leaf: str, ts: Int1D, depth: tuple[str, str] |
     at = np.searchsorted(ts, frame["ts"].dt.epoch("ns").to_numpy())
     out = {}
     for name, column in zip(("mid", "ofi", "buy", "sell", "bid_depth", "ask_depth"), [*needed[1:5], *needed[6:]], strict=False):
+        values = frame[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        if name in ("ofi", "buy", "sell"):
+            total = np.zeros(len(ts))
+            np.add.at(total, at, values)
+            values = total[at]
         out[name] = np.full(len(ts), np.nan)
-        out[name][at] = frame[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    out["quality"] = np.full(len(ts), float(_WORST))
+        out[name][at] = values
     codes = {state.name: float(state) for state in BookState}
-    out["quality"][at] = frame["quality"].replace_strict(codes, return_dtype=pl.Float64).to_numpy()
+    out["quality"] = np.full(len(ts), -1.0)
+    np.maximum.at(out["quality"], at, frame["quality"].replace_strict(codes, return_dtype=pl.Float64).to_numpy())
+    out["quality"][out["quality"] < 0] = float(_WORST)
     return out
 
 
@@ -176,11 +185,13 @@ def _in_coins_and_dollars(
     size = np.abs(weight)
     contract = float(parse_decimal(instrument.multiplier))
     price = leaf["mid"] * rate if coin_price is None else coin_price
+    if coin_price is None:
+        price = np.where(price > 0, price, np.nan)  # times a negative price, buying would be selling
     out = {"quality": leaf["quality"]}
     for name, qty in native.items():
         if instrument.inverse and coin_price is None:
             usd = qty * contract * rate * size
-            coin = np.where(leaf["mid"] > 0, usd / np.where(price > 0, price, 1.0), np.nan)
+            coin = usd / price
         else:
             coin = qty * size
             usd = coin * price

@@ -194,9 +194,10 @@ class Consolidated:
         for name in self._options:
             parts[name], self._running[name] = by_delta(parts[name], self._delta(name, ts), price, self._running[name])
         rows = [market_frame(name, ts, part) for name, part in parts.items()]
-        return pl.concat([*rows, total_frame(TOTAL, ts, parts, self._names, leave_out=self._leave_out)]).sort(
-            "ts", maintain_order=True
-        )
+        return pl.concat([*rows, self._total(ts, parts)]).sort("ts", maintain_order=True)
+
+    def _total(self, ts: Int1D, parts: Mapping[str, Part]) -> pl.DataFrame:
+        return total_frame(TOTAL, ts, parts, self._names, leave_out=self._leave_out, no_depth=self._options)
 
     def _delta(self, name: str, ts: Int1D) -> Float1D:
         given = self._deltas[name]

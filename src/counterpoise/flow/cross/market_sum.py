@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -93,13 +93,24 @@ def market_frame(market: str, ts: Int1D, part: Part) -> pl.DataFrame:
     return _frame(market, ts, part, best, missing)
 
 
-def total_frame(market: str, ts: Int1D, parts: Mapping[str, Part], names: Sequence[str], *, leave_out: bool) -> pl.DataFrame:
-    """Rows of all markets together; null where one is not sound, or with `leave_out` where none is."""
+def total_frame(
+    market: str,
+    ts: Int1D,
+    parts: Mapping[str, Part],
+    names: Sequence[str],
+    *,
+    leave_out: bool,
+    no_depth: Collection[str] = (),
+) -> pl.DataFrame:
+    """Rows of all markets together; null where one is not sound or not known, or with `leave_out` where none is.
+
+    Markets of `no_depth`, options, have none by nature and add none.
+    """
     ids = np.array([*parts, None], dtype=object)
     sound = np.array([part.sound for part in parts.values()])
     whole: Bool1D = np.asarray(sound.any(axis=0) if leave_out else sound.all(axis=0), np.bool_)
     numbers = {
-        column: np.where(whole, _sum(parts, column), np.nan)
+        column: np.where(whole, _sum(parts, column, leave_out=leave_out, no_depth=no_depth), np.nan)
         for column in ["trades", *(f"{name}_{unit}" for name in names for unit in _UNITS)]
     }
     best = {}
@@ -119,12 +130,18 @@ def total_frame(market: str, ts: Int1D, parts: Mapping[str, Part], names: Sequen
     return _frame(market, ts, Part(numbers, quality, whole), best, missing, used=sound.sum(axis=0))
 
 
-def _sum(parts: Mapping[str, Part], column: str) -> Float1D:
-    """Sum over the sound markets; one that has no depth by nature, an option, adds none."""
+def _sum(parts: Mapping[str, Part], column: str, *, leave_out: bool, no_depth: Collection[str]) -> Float1D:
+    """Sum over the sound markets; NaN where one of them does not say, or with `leave_out` where none of them says."""
     length = max((len(part.sound) for part in parts.values()), default=0)
-    depth = "_depth_" in column
-    columns = [np.where(part.sound, part.numbers[column], 0.0) for part in parts.values()]
-    return exact_sum([np.nan_to_num(values) if depth else values for values in columns], length)
+    columns, known = [], np.zeros(length, np.bool_)
+    for name, part in parts.items():
+        values = np.where(part.sound, part.numbers[column], 0.0)
+        if "_depth_" in column and name in no_depth:
+            values = np.zeros(length)
+        known |= part.sound & np.isfinite(values)
+        columns.append(np.nan_to_num(values) if leave_out else values)
+    total = exact_sum(columns, length)
+    return np.where(known, total, np.nan) if leave_out else total
 
 
 def _frame(

@@ -35,7 +35,7 @@ class Rates:
     Raises
     ------
     InputError
-        If currencies differ and no rate joins them, or a rate is no positive number.
+        If currencies differ and no rate joins them, a rate is no positive number, or that of the common one is not 1.
     """
 
     def __init__(self, instruments: Iterable[Instrument], *, table: RateTable = None, currency: str = "USD") -> None:
@@ -45,8 +45,16 @@ class Rates:
         self._fixed = _constants(table, self.currency)
         for quote in quotes:
             self._require(quote, quotes)
-            if quote not in self._fixed and self._frame is not None and not (self._frame[quote].drop_nulls() > 0).all():
-                raise InputError(f"rates of {quote} hold a value that is not positive; give {self.currency} per unit")
+            if quote not in self._fixed and self._frame is not None:
+                self._require_sound(self._frame[quote], quote)
+        if self._frame is not None and self.currency in self._frame.columns and (self._frame[self.currency] != 1).any():
+            raise InputError(_not_one(self.currency))
+
+    def _require_sound(self, rates: pl.Series, quote: str) -> None:
+        given = rates.drop_nulls().cast(pl.Float64)
+        wrong = given.filter(~(given.is_finite() & (given > 0)))
+        if len(wrong):
+            raise InputError(f"rates of {quote} hold {wrong[0]}, expected positive numbers; give {self.currency} per unit")
 
     def _require(self, quote: str, quotes: list[str]) -> None:
         if quote in self._fixed or (self._frame is not None and quote in self._frame.columns):
@@ -77,10 +85,16 @@ def _constants(table: RateTable, currency: str) -> dict[str, float]:
         return dict.fromkeys(USD_FAMILY, 1.0)
     if isinstance(table, Mapping):
         fixed |= {name: float(rate) for name, rate in table.items()}
+        if fixed[currency] != 1:
+            raise InputError(_not_one(currency))
     wrong = {name: rate for name, rate in fixed.items() if not (isfinite(rate) and rate > 0)}
     if wrong:
         raise InputError(f"a rate is a positive number, found {wrong}; give {currency} per unit")
     return fixed
+
+
+def _not_one(currency: str) -> str:
+    return f"a rate of {currency} in {currency} is 1, found another; leave it out, or name the common currency with currency="
 
 
 def value_before(frame: pl.DataFrame, ts: Int1D) -> Float1D:
