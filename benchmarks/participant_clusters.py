@@ -5,7 +5,7 @@
 Each recording (Binance USD-M, COIN-M and spot, 2024-08-08 23:54 to 24:00) is cut into windows of equal time. Two fits on two
 neighbouring windows label the window after both; the adjusted Rand index says how far they agree there beyond chance. Beside
 it: two seeds on one window (what the start of k-means alone does), and a fit of shuffled columns (no structure left but each
-feature's own distribution). Six minutes of one evening are few: intervals are over windows and seeds, not over days or markets.
+feature's own distribution). Six minutes of one evening are few: ranges are over windows, not over days or markets.
 Nothing here says who traded: agreement means that the same events fall together, not that a participant stands behind them.
 """
 

@@ -8,7 +8,8 @@ The export holds transfers that touch a labelled address, so addresses without a
 no times and no values: the rules of first funder and last sweep run in their weaker form. Eligible addresses have no group,
 so they are split one by one, and an entity may lie on both sides. The weights that WalletRules has by default were set after
 these tables had been seen: the row of the defaults is no out-of-sample figure for scores, the row chosen on train is. A test
-address is judged against every labelled member of its entity, those of the training half too. Splits overlap, so their range says how much depends on the draw of groups, and is no confidence interval for another airdrop.
+address is judged against every labelled member of its entity, those of the training half too. Splits overlap, so their range
+says how much depends on the draw of groups, and is no confidence interval for another airdrop.
 
 The recording is read where
 COUNTERPOISE_DATA or ../shared/data exists.
