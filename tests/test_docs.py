@@ -45,6 +45,28 @@ def console_commands(page: Path) -> list[str]:
     return [line[2:].strip() for line in joined.splitlines() if line.startswith("$ ")]
 
 
+def reader(data_dir: Path) -> dict[str, str]:
+    """Environment of somebody who reads a page."""
+    return os.environ | {
+        "COUNTERPOISE_DATA": str(data_dir.resolve()),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "NO_COLOR": "1",
+    }
+
+
+def typed(command: str, folder: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, f"$ {command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
 @pytest.mark.realdata
 def test_start_page_runs(data_dir: Path, tmp_path: Path) -> None:
     commands = console_commands(ROOT / "docs" / "start.md")
@@ -54,24 +76,23 @@ def test_start_page_runs(data_dir: Path, tmp_path: Path) -> None:
     (project / "examples").symlink_to(ROOT / "examples", target_is_directory=True)
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "data").symlink_to(data_dir.resolve(), target_is_directory=True)
-    environment = os.environ | {
-        "COUNTERPOISE_DATA": str(data_dir.resolve()),
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "NO_COLOR": "1",
-    }
     for command in commands:
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=project,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        assert done.returncode == 0, f"$ {command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        typed(command, project, reader(data_dir))
     for name in ("out/demo/report.html", "out/massive/report.html", "out/massive/results.json", "flow.parquet"):
         assert (project / name).stat().st_size > 0, f"{name} is missing after the last command"
+
+
+@pytest.mark.realdata
+def test_page_on_flow_runs(data_dir: Path, tmp_path: Path) -> None:
+    commands = console_commands(ROOT / "docs" / "how-to" / "measure-flow.md")
+    assert len(commands) >= 15
+    for command in commands:
+        typed(command, tmp_path, reader(data_dir))
+    live, same = python_blocks("how-to/measure-flow.md")
+    assert "seconds complete" in said_by([sys.executable, "-c", live], tmp_path)
+    said_by([sys.executable, "-c", same], tmp_path)
+    for name in ("flow.parquet", "chosen.parquet", "sweeps.parquet", "footprint.html", "profile.html", "wallets/wallets.html"):
+        assert (tmp_path / name).stat().st_size > 0, f"{name} is missing after the last command"
 
 
 def test_pages_on_the_lake_run(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import typer
 from counterpoise.app.cli_options import End, Json, LakeDir, OutFile, Start, kernels
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from counterpoise.app.flow_profile import FlowOptions
     from counterpoise.app.flows import Flows
 
@@ -143,7 +145,7 @@ def _list(names: list[str], *, as_json: bool) -> None:
 
 def _show(result: Flows, options: FlowOptions, *, as_json: bool, kept: str) -> None:
     from counterpoise.app.flows import SUMMARY, summarise
-    from counterpoise.app.output import note, print_json, print_rows, print_table
+    from counterpoise.app.output import note, print_json, print_table
 
     frame = result.frame
     failed = [{"part": part.part, "code": part.code, "says": part.says} for part in result.failed]
@@ -153,20 +155,32 @@ def _show(result: Flows, options: FlowOptions, *, as_json: bool, kept: str) -> N
             bins = str(options.bins)
             print_json([{"instrument": name, "bins_of": bins, **summary} for name, summary in of_each] + failed)
         else:
-            title = f"bins of {options.bins}, R² of the mid's change in the same bin"
             told = [key for key in SUMMARY if any(summary[key] is not None for _, summary in of_each)]
-            rows = [(name, *(summary[key] for key in told)) for name, summary in of_each]
-            print_table(title, ("instrument", *(SUMMARY[key] for key in told)), rows)
+            rows = [(name, *(_rounded(key, summary[key]) for key in told)) for name, summary in of_each]
+            r2 = ", R² of the mid's change in the same bin" if any("R²" in SUMMARY[key] for key in told) else ""
+            print_table(f"bins of {options.bins}{r2}", ("instrument", *(SUMMARY[key] for key in told)), rows)
     elif as_json:
-        print_json([{"instrument": name, "rows": part.height} for (name,), part in frame.group_by("instrument")] + failed)
-    elif frame.height:
-        some = frame.head(20)
-        alone = frame["instrument"].n_unique() == 1
-        of = f" of {frame['instrument'][0]}" if alone else ""
-        shown = f"first of {frame.height:,} rows" if frame.height > some.height else f"{frame.height:,} rows"
-        left = print_rows(shown + of, some.drop("instrument") if alone else some)
-        if left:
-            note(f"and {len(left)} columns more: {', '.join(left)}")
-    note(f"{frame.height:,} rows{kept}")
+        by_name = frame.group_by("instrument", maintain_order=True)
+        print_json([{"instrument": name, "rows": part.height} for (name,), part in by_name] + failed)
+    if not as_json and (options.measures or "quality" not in frame.columns) and frame.height:
+        _excerpt(frame)
+    note(f"{frame.height:,} rows{kept}" if frame.height else "no row: nothing of the kind was found in the range")
     for part in result.failed:
         note(f"not measured: {part.part}: {part.code} {part.says}")
+
+
+def _excerpt(frame: pl.DataFrame) -> None:
+    from counterpoise.app.output import note, print_rows
+
+    some = frame.head(20)
+    alone = frame["instrument"].n_unique() == 1
+    of = f" of {frame['instrument'][0]}" if alone else ""
+    shown = f"first of {frame.height:,} rows" if frame.height > some.height else f"rows: {frame.height}"
+    left = print_rows(shown + of, some.drop("instrument") if alone else some)
+    if left:
+        note(f"and {len(left)} columns more: {', '.join(left)}")
+
+
+def _rounded(key: str, value: object) -> object:
+    """Four digits of what is a mean or a share, so that the table fits eighty characters."""
+    return float(f"{value:.4g}") if isinstance(value, float) and (key == "mean_spread" or key.endswith("_r2")) else value

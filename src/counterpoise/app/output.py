@@ -62,7 +62,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     console = Console(highlight=False)
     for i, (name, right) in enumerate(zip(columns, numeric, strict=True)):
         longest = max((len(_cell(row[i])) for row in rows), default=0) if i == 0 else 0
-        whole = min(longest, 2 * console.width // 5)  # what a row is about is folded last
+        whole = min(longest, console.width // 4)  # what a row is about is folded last
         table.add_column(name, justify="right" if right else "left", overflow="fold", min_width=whole or None)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))

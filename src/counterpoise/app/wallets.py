@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from counterpoise.app.output import print_table, write_frame
+from counterpoise.app.output import print_rows, write_frame
 from counterpoise.core.errors import InputError
 from counterpoise.flow.wallet.transfers import own_form
 from counterpoise.flow.wallet.wallet_links import WalletRules
@@ -107,13 +107,18 @@ def print_wallets(report: WalletsReport) -> None:
         ),
     )
     _print("Input", found.report.filter(pl.col("count") > 0))
-    _print("Entities with the highest sybil score (a ranking, no probability)", found.clusters.head(_SHOWN))
+    _print("Entities with the highest sybil score (a ranking, no probability)", _scored(found.clusters).head(_SHOWN))
     _print("Hubs: in no entity", found.hubs.sort("counterparties", "address", descending=[True, False]).head(_SHOWN))
     _print(f"Concentration of {report.amounts}", report.concentration)
 
 
 def _print(title: str, frame: pl.DataFrame) -> None:
-    print_table(title, frame.columns, frame.rows())
+    print_rows(title, frame)
+
+
+def _scored(clusters: pl.DataFrame) -> pl.DataFrame:
+    """The score beside the entity, so that a narrow terminal has room for it."""
+    return clusters.select("entity", "size", "score", pl.exclude("entity", "size", "score"))
 
 
 def _read(path: Path) -> pl.DataFrame:

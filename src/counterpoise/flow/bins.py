@@ -123,7 +123,7 @@ class Bins(NamedTuple):
         return state
 
     def __str__(self) -> str:
-        return format_duration(self.every_ns) if self.rule == "time" else f"{self.rule}:{self.size}"
+        return format_duration(self.every_ns) if self.rule == "time" else f"{self.rule}:{self.size:f}"
 
 
 def _bits(values: Float1D) -> Int1D:
