@@ -36,27 +36,40 @@ def chain(seed: int, rows: int, *, up: float) -> pl.DataFrame:
 @pytest.mark.parametrize("up", [0.1, 0.4])
 def test_a_chain_with_a_known_answer(up: float) -> None:
     """Over 20 seeds the mean is within four standard errors of the truth."""
-    found = [Microprice.fit(chain(seed, 5_000, up=up), STOCK, buckets=2, spreads=1).adjustment[0, 1] for seed in range(20)]
+    found = [Microprice.fit(chain(seed, 5_000, up=up), STOCK, buckets=3, spreads=1).adjustment[0, 2] for seed in range(20)]
     assert abs(np.mean(found) - up) < 4 * np.std(found) / np.sqrt(len(found))
     assert np.std(found) < 0.02
 
 
 def test_symmetric_by_construction() -> None:
-    fitted = Microprice.fit(chain(1, 2_000, up=0.3), STOCK, buckets=4, spreads=2)
+    fitted = Microprice.fit(chain(1, 2_000, up=0.3), STOCK, buckets=5, spreads=2)
     seen = fitted.observed > 0
     assert np.allclose(fitted.adjustment[seen], -fitted.adjustment[:, ::-1][seen])
     assert np.array_equal(fitted.observed, fitted.observed[:, ::-1])
     assert fitted.observed.sum() == 1_999
 
 
+def test_an_even_book_leans_nowhere() -> None:
+    """Sizes 4 to 3, 3 to 4, or 2 to 2, after which the mid is a fair coin: an even book is its own mirror image."""
+    draw = np.random.default_rng(8)
+    kind = draw.integers(0, 3, 6_000)
+    up = np.select([kind == 0, kind == 1], [draw.random(6_000) < 0.4, draw.random(6_000) >= 0.4], draw.random(6_000) < 0.5)
+    mid = 100.005 + 0.01 * np.concatenate([[0], np.cumsum(np.where(up, 1, -1)[:-1])])
+    sizes = np.array([(4.0, 3.0), (3.0, 4.0), (2.0, 2.0)])[kind]
+    frame = pl.DataFrame({"mid": mid, "spread": 0.01, "bid_qty": sizes[:, 0], "ask_qty": sizes[:, 1]})
+    even = frame.filter(pl.col("bid_qty") == pl.col("ask_qty"))
+    found = Microprice.fit(frame, STOCK, spreads=1).apply(even, STOCK)
+    assert np.allclose(found.to_numpy(), even["mid"].to_numpy(), atol=1e-12)
+
+
 def test_a_state_never_seen_is_null_and_so_is_a_null_sample() -> None:
     frame = chain(2, 500, up=0.3)
-    fitted = Microprice.fit(frame, STOCK, buckets=10, spreads=1)
+    fitted = Microprice.fit(frame, STOCK, buckets=11, spreads=1)
     odd = frame[:3].with_columns(pl.Series("bid_qty", [5.0, 9.0, None]), pl.Series("ask_qty", [5.0, 1.0, 1.0]))
     prices = fitted.apply(odd, STOCK)
     assert prices.is_null().to_list() == [True, False, True]  # an even book, a heavy bid, none
     assert Microprice.from_dict(fitted.to_dict()).apply(frame, STOCK).equals(fitted.apply(frame, STOCK))
-    assert fitted.frame.height == 10
+    assert fitted.frame.height == 11
 
 
 def test_a_null_breaks_the_chain_of_samples() -> None:
@@ -73,8 +86,8 @@ def test_bad_input_says_what_to_do() -> None:
         Microprice.fit(frame[:50], STOCK)
     with pytest.raises(DataError, match="never moved"):
         Microprice.fit(frame.with_columns(mid=pl.lit(100.005)), STOCK)
-    with pytest.raises(InputError, match="2 buckets and 1 spread"):
-        Microprice.fit(frame, STOCK, buckets=1)
+    with pytest.raises(InputError, match=r"wants 3, 5, \.\.\. buckets"):
+        Microprice.fit(frame, STOCK, buckets=10)
     with pytest.raises(InputError, match="no microprice"):
         Microprice.from_dict({})
 

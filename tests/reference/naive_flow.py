@@ -85,10 +85,12 @@ class _Flow:
         self.skips, self.locked = False, 0
         self.before: dict[int, list[Level]] | None = None  # the top of the book after the last message, None when void
         self.heard: int | None = None
+        self.book_heard: int | None = None  # the depth stream, whatever the source of prices is
         self.states = ["GAPPED" if quotes != "trades" else "SYNCED"]  # every state the source was in within the bin
         self.sums: Counter[str] = Counter()
         self.cvd = 0
-        self.mid_before: float | None = None
+        self.mid_before: int | None = None  # twice the mid of the bin before
+        self.two_mids = 0
 
     def take(self, row: Row) -> None:
         ts, kind, side, flags, price, lots = row
@@ -96,7 +98,7 @@ class _Flow:
             self._book(row, voids=kind == GAP or (kind == SNAPSHOT and self.book.state == "GAPPED"))
         elif kind == QUOTE and self.source == "ticker":
             self._quote(ts, side, (price, lots) if lots else (None, 0), last=bool(flags & LAST))
-        elif kind == TRADE:
+        elif kind == TRADE and lots:
             self.prints.append((side, price, lots))
             self.cvd += side * lots
             self.parts.trade(ts, side, price, lots)
@@ -107,8 +109,12 @@ class _Flow:
             if self.source == "depth":
                 self.parts.forget()
         self.book.apply(row)
+        if row[1] == GAP and self.source == "depth":
+            self.states.append("GAPPED")
+        if row[3] & LAST:
+            self.book_heard = row[0]
         if row[3] & LAST and self.source == "depth":
-            self._speaks(row[0], self.book.state)
+            self._speaks(row[0], self._book_state())
             after = {side: self._top(side) for side in (1, -1)}
             if self.before is not None:
                 for m in range(LEVELS):
@@ -116,7 +122,11 @@ class _Flow:
                 for side in (1, -1):
                     self.parts.change(row[0], side, self.before[side][0], after[side][0])
             self.depths.append((after[1][0][1] + after[-1][0][1], sum(q for side in (1, -1) for _, q in after[side])))
-            self.before = None if self.book.state == "GAPPED" else after
+            self.before = None if self._book_state() == "GAPPED" else after
+
+    def _book_state(self) -> str:
+        """Prices need both sides."""
+        return "GAPPED" if None in (self.book.best(1), self.book.best(-1)) else self.book.state
 
     def _top(self, side: int) -> list[Level]:
         held = self.book.sides[side]
@@ -152,7 +162,7 @@ class _Flow:
         return self.heard is not None and ts - self.heard > self.stale_ns
 
     def close(self, end: int) -> Bin:
-        state = {"depth": self.book.state, "ticker": self.quote_state, "trades": "SYNCED"}[self.source]
+        state = {"depth": self._book_state(), "ticker": self.quote_state, "trades": "SYNCED"}[self.source]
         at_end = [state, "STALE"] if self._silent(end) else [state]
         quality = max(self.states + at_end, key=WORSE.index)
         self.states = at_end
@@ -162,13 +172,15 @@ class _Flow:
                 volume = sum(lots for _, _, lots in self.prints)
                 self.obv += volume if close > self.last_close else -volume if close < self.last_close else 0
             self.last_close = self.last_close if close is None else close
-        out: Bin = {"ts": end, **self._prices(), **self._flows(), **self._trades(), "quality": quality}
+        out: Bin = {"ts": end, **self._prices(end), **self._flows(), **self._trades(), "quality": quality}
         if quality != "SYNCED":
             out = {name: value if name in ("ts", "quality") else None for name, value in out.items()}
         mid = out["mid"]
         assert mid is None or isinstance(mid, float)
-        out["mid_change"] = None if mid is None or self.mid_before is None else mid - self.mid_before
-        self.mid_before = mid
+        two = self.two_mids if mid is not None else None
+        known = two is not None and self.mid_before is not None
+        out["mid_change"] = float(Fraction(two - self.mid_before, 2) * self.tick) if known else None  # type: ignore[operator]
+        self.mid_before = two
         self.sums.clear()
         self.parts.sums.clear()
         self.prints.clear()
@@ -176,7 +188,7 @@ class _Flow:
         locked, self.locked = self.locked, 0
         return out | {"complete": True, "locked_quotes": locked}
 
-    def _prices(self) -> Bin:
+    def _prices(self, end: int) -> Bin:
         ticker = self.source == "ticker"
         bids, asks = self._top(1), self._top(-1)
         (pb, qb), (pa, qa) = (self.quote[1], self.quote[-1]) if ticker else (bids[0], asks[0])
@@ -193,19 +205,28 @@ class _Flow:
             assert pb is not None
             assert pa is not None
             mid = Fraction(pb + pa, 2)
+            self.two_mids = pb + pa
             out["mid"], out["spread"] = float(mid * self.tick), float((pa - pb) * self.tick)
             out["microprice"] = float(Fraction(pb * qa + pa * qb, qb + qa) * self.tick)
             for band in self.bands:
                 b, a = (self.book.within(side, band, mid=mid) for side in (1, -1))
                 out[f"depth_imbalance_{band}bps"] = _imbalance(b, a)
                 out[f"bid_depth_{band}bps"], out[f"ask_depth_{band}bps"] = self._qty(b), self._qty(a)
-            out |= self._shape(mid, {1: bids, -1: asks}) | {"bid_qty": self._qty(qb), "ask_qty": self._qty(qa)}
+            if ticker and not self._book_stands(end):
+                of_book = [n for n in out if n.startswith(("depth_imbalance", "bid_depth", "ask_depth"))]
+                out |= dict.fromkeys([n for n in of_book if n != "depth_imbalance_1"])
+            else:
+                out |= self._shape(mid, {1: bids, -1: asks})
+            out |= {"bid_qty": self._qty(qb), "ask_qty": self._qty(qa)}
             standing = (qb + qa, sum(q for levels in (bids, asks) for _, q in levels))
             depths = self.depths or [standing]
             out["mean_best_depth"] = float(Fraction(sum(best for best, _ in depths), 2 * len(depths)) * self.lot)
             if not ticker:
                 out["mean_depth"] = float(Fraction(sum(ten for _, ten in depths), 2 * LEVELS * len(depths)) * self.lot)
         return out
+
+    def _book_stands(self, end: int) -> bool:
+        return self.book.state == "SYNCED" and self.book_heard is not None and end - self.book_heard <= self.stale_ns
 
     def _shape(self, mid: Fraction, tops: dict[int, list[Level]]) -> Bin:
         """Slopes of the best ten levels, weighted imbalance within the widest band, costs of values; prices are positive."""
@@ -214,11 +235,11 @@ class _Flow:
         reach = abs(mid) * Fraction(self.bands[-1]) / 10_000 if self.bands else Fraction(0)
         for side, name, trade in ((1, "bid", "sell"), (-1, "ask", "buy")):
             levels = [(price, lots) for price, lots in tops[side] if price is not None]
-            away = [side * (mid - price) / mid * 10_000 for price, _ in levels]
+            away = [side * (mid - price) / abs(mid) * 10_000 for price, _ in levels]
             depth = [sum(lots for _, lots in levels[: i + 1]) for i in range(len(levels))]
             square = sum(d * d for d in away)
             out[f"{name}_slope"] = (
-                float(sum(abs(d) * q for d, q in zip(away, depth, strict=True)) / square * self.lot) if square else None
+                float(sum(d * q for d, q in zip(away, depth, strict=True)) / square * self.lot) if square else None
             )
             held = sorted(self.book.sides[side].items(), reverse=side > 0)
             near[side] = sum(q * (1 - side * (mid - p) / reach) for p, q in held if side * (mid - p) < reach)
@@ -232,6 +253,8 @@ class _Flow:
         """|average price / mid − 1| in bps when a value [ticks·lots, inverse: lots] is traded level by level."""
         left, got = value, Fraction(0)
         for price, lots in held:
+            if price <= 0:
+                return None
             here = Fraction(lots if self.instrument.inverse else lots * price)
             part = min(left, here)
             got, left = got + part / price, left - part

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from counterpoise.core.errors import CounterpoiseError, InputError, UnknownName
 from counterpoise.core.progress import Progress, silent
@@ -95,10 +96,25 @@ def fan_out(
     with _backend(engine, jobs):
         as_they_come = "list" if engine == "ray" else "generator"  # Ray's backend gives all at once
         done = Parallel(return_as=as_they_come)(delayed(_guarded)(task, name, part) for name, part in parts)
-        for result in done:
-            out.append(result)
-            progress(len(out) / len(parts), result.part)
+        try:
+            for result in done:
+                out.append(result)
+                progress(len(out) / len(parts), result.part)
+        except TerminatedWorkerError:
+            for name, part in parts[len(out) :]:  # whose worker died is not said: each again, alone
+                out.append(_alone(task, name, part))
+                progress(len(out) / len(parts), name)
     return out
+
+
+def _alone(task: Callable[[PartT], ResultT], name: str, part: PartT) -> Done[ResultT] | Failed:
+    """A part in a worker that it shares with none."""
+    try:
+        (result,) = Parallel(n_jobs=2, backend="loky")([delayed(_guarded)(task, name, part)])
+    except TerminatedWorkerError:
+        return Failed(name, "CP-000", "its worker was killed; perhaps there is not enough memory for it", 1)
+    found: Done[ResultT] | Failed = result
+    return found
 
 
 def require_workers(engine: str, jobs: int) -> None:

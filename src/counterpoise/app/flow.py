@@ -34,6 +34,7 @@ def flow(
     options: FlowOptions | None = None,
     start_ns: int | None = None,
     end_ns: int | None = None,
+    from_start: bool = False,
     to_end: bool = False,
     progress: Progress = silent,
 ) -> pl.DataFrame:
@@ -44,8 +45,9 @@ def flow(
     options : FlowOptions
     start_ns, end_ns : int, optional
         Range of ts_local [ns UTC]. The first bin is the first whole one; its book is built from the last snapshot before it.
-    to_end : bool
-        Close bins of time up to `end_ns`, though the last event came before.
+    from_start, to_end : bool
+        Give bins of time from `start_ns` on, and up to `end_ns`, though no event is in them: the range is cut out of a longer
+        one.
 
     Notes
     -----
@@ -63,15 +65,16 @@ def flow(
     choice = choose(options.measures)
     source = require_source(instrument_id, options.quotes, lake=lake)
     every_ns = options.bins.every_ns
-    if start_ns is not None and every_ns:
+    if start_ns is not None and every_ns and choice.binned:
         start_ns = -(-start_ns // every_ns) * every_ns
     tables = _tables(instrument_id, choice, source, lake)
     instrument = lake.terms(instrument_id, start_ns=start_ns, end_ns=end_ns, tables=tables)
     days = choice.days(instrument, options, source)
-    if start_ns is not None and "book" in tables:
-        for events in _book_before(start_ns, instrument, lake=lake, every_ns=every_ns):
-            days.warm(events)
-        days.begin(start_ns)
+    if start_ns is not None:
+        if "book" in tables:
+            for events in _book_before(start_ns, instrument, lake=lake, every_ns=every_ns):
+                days.warm(events)
+        days.begin(start_ns, opened=from_start)
     frames = []
     for events in lake_events(instrument_id, lake=lake, tables=tables, start_ns=start_ns, end_ns=end_ns, progress=progress):
         for of_day in _by_day(events):
@@ -83,6 +86,12 @@ def flow(
 def _tables(instrument_id: str, choice: Choice, source: QuoteSource, lake: Lake) -> tuple[str, ...]:
     wanted = choice.tables or TABLES[source]
     held = held_tables(instrument_id, lake=lake)
+    missing = [table for table in choice.tables if table not in held]
+    if missing:
+        raise InputError(
+            f"{', '.join(choice.names)} needs the tables {', '.join(wanted)} of {instrument_id}; the lake has no "
+            f"{' and no '.join(missing)}: ingest a recording that has them"
+        )
     return tuple(table for table in wanted if table in held) or wanted
 
 

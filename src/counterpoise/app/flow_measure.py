@@ -35,8 +35,8 @@ class Days(Protocol):
         """Take what was before the range."""
         ...
 
-    def begin(self, start_ns: int) -> None:
-        """The range begins."""
+    def begin(self, start_ns: int, *, opened: bool) -> None:
+        """The range begins, with an open bin if said so."""
         ...
 
     def step(self, events: Events) -> pl.DataFrame:
@@ -63,11 +63,19 @@ class Choice(NamedTuple):
         Columns, families and groups asked for; empty for all.
     tables : tuple of str
         Of the lake, empty where the source of prices decides.
+    integrated : bool
+        Whether integrated OFI is asked for, which looks back over bins of other days.
     """
 
     made_by: str
     names: tuple[str, ...]
     tables: tuple[str, ...] = ()
+    integrated: bool = False
+
+    @property
+    def binned(self) -> bool:
+        """Whether rows are bins, so that a range begins with a whole one."""
+        return self.made_by == "Measures" or "bins" in _takes(self.made_by) or "every_ns" in _takes(self.made_by)
 
     def days(self, instrument: Instrument, options: FlowOptions, source: QuoteSource) -> Days:
         """A fresh measure of an instrument."""
@@ -89,7 +97,7 @@ class Choice(NamedTuple):
         """What was asked for of all that was measured."""
         if self.made_by != "Measures":
             return frame
-        if any(name in ("integrated", "ofi_integrated") for name in self.names):
+        if self.integrated:
             frame = frame.with_columns(integrated_ofi(frame).drop("ts"))
         return frame.select(chosen_columns(self.names, frame.columns))
 
@@ -102,25 +110,32 @@ class _Binned:
     def warm(self, events: Events) -> None:
         self._measures.step(events)
 
-    def begin(self, start_ns: int) -> None:
+    def begin(self, start_ns: int, *, opened: bool) -> None:
+        if opened:
+            self._measures.open_at(start_ns)
         self._measures.until(start_ns)
         self._measures.anchor()
         self._measures.drain()
+        self._day = start_ns // DAY_NS
 
     def step(self, events: Events) -> pl.DataFrame:
         day = int(events.ts_local[0]) // DAY_NS
-        if self._day is not None and day != self._day:
-            frames = [self._measures.until(day * DAY_NS)]
-            self._measures.anchor()
-            frames.append(self._measures.step(events))
-        else:
-            frames = [self._measures.step(events)]
+        frames = self._to_midnights(day)
         self._day = day
-        return pl.concat(frames)
+        return pl.concat([*frames, self._measures.step(events)])
+
+    def _to_midnights(self, day: int) -> list[pl.DataFrame]:
+        """Bins up to the midnight a day begins with; at each midnight what is cumulated begins anew."""
+        frames = []
+        for midnight in range(day if self._day is None else self._day, day):
+            frames.append(self._measures.until((midnight + 1) * DAY_NS))
+            self._measures.anchor()
+        return frames
 
     def finish_at(self, end_ns: int) -> pl.DataFrame:
+        frames = self._to_midnights(end_ns // DAY_NS)
         timed = self._measures.bins.every_ns
-        return self._measures.until(end_ns) if timed else self._measures.finish()
+        return pl.concat([*frames, self._measures.until(end_ns) if timed else self._measures.finish()])
 
     def finish(self) -> pl.DataFrame:
         return self._measures.finish()
@@ -133,7 +148,7 @@ class _Table:
     def warm(self, events: Events) -> None:
         self._stream.step(events)
 
-    def begin(self, start_ns: int) -> None:
+    def begin(self, start_ns: int, *, opened: bool) -> None:
         self._stream.drain()
 
     def step(self, events: Events) -> pl.DataFrame:
@@ -162,8 +177,10 @@ def choose(names: Sequence[str]) -> Choice:
         If they are tables that cannot stand side by side.
     """
     makers: dict[str, Group] = {}
+    integrated = False
     for name in names:
         found = _group_of(name)
+        integrated |= found.made_by == _INTEGRATED
         maker = "Measures" if found.made_by == _INTEGRATED else found.made_by
         makers.setdefault(maker, found)
     if len(makers) > 1:
@@ -171,7 +188,7 @@ def choose(names: Sequence[str]) -> Choice:
         raise InputError(f"found {' and '.join(kinds)} in {','.join(names)}, expected one of them; ask for each in a call")
     maker, found = next(iter(makers.items())) if makers else ("Measures", CATALOGUE[0])
     tables = () if maker == "Measures" else tuple(dict.fromkeys(_TABLE_OF[n] for n in found.needs if n in _TABLE_OF))
-    return Choice(maker, tuple(names), tables)
+    return Choice(maker, tuple(names), tables, integrated)
 
 
 def _group_of(name: str) -> Group:
@@ -190,9 +207,14 @@ def _stream_class(name: str) -> type[Stream] | None:
     return found if inspect.isclass(found) and issubclass(found, Stream) else None
 
 
+def _takes(name: str) -> tuple[str, ...]:
+    made_by = _stream_class(name)
+    return () if made_by is None else tuple(inspect.signature(made_by).parameters)
+
+
 def _made(name: str, instrument: Instrument, options: FlowOptions) -> Stream:
     made_by: Any = _stream_class(name)
-    takes = inspect.signature(made_by).parameters
+    takes = _takes(name)
     given = {"bins": options.bins, "every_ns": options.bins.every_ns, "stale_ns": options.stale_ns}
     stream: Stream = made_by(instrument, **{key: value for key, value in given.items() if key in takes})
     return stream

@@ -27,6 +27,7 @@ class FlowPart(NamedTuple):
     instrument: str
     start_ns: int | None
     end_ns: int | None
+    from_start: bool
     to_end: bool
     options: FlowOptions
 
@@ -93,7 +94,7 @@ def flow_parts(
     for instrument_id in find_instruments(names, lake=lake):
         for first, last in _spans(instrument_id, lake, options, start_ns, end_ns):
             name = instrument_id if first is None else f"{instrument_id} {utc_date(first)}"
-            parts.append((name, FlowPart(lake.url, instrument_id, first, last, last != end_ns, options)))
+            parts.append((name, FlowPart(lake.url, instrument_id, first, last, first != start_ns, last != end_ns, options)))
     return parts
 
 
@@ -119,7 +120,7 @@ def _spans(
     source, choice = require_source(instrument_id, options.quotes, lake=lake), choose(options.measures)
     days = _days(instrument_id, lake, choice.tables or TABLES[source])
     days = [d for d in days if (end_ns is None or d < end_ns) and (start_ns is None or d + DAY_NS > start_ns)]
-    apart = choice.made_by == "Measures" and "integrated" not in options.measures
+    apart = choice.made_by == "Measures" and not choice.integrated
     every = options.bins.every_ns
     whole = DAY_NS % every == 0 if every else options.bins.rule != "tick-imbalance"
     begins = [d for i, d in enumerate(days) if i == 0 or (apart and whole and _can_begin(d, instrument_id, source, lake))]
@@ -150,6 +151,7 @@ def _flow_part(part: FlowPart) -> pl.DataFrame:
         options=part.options,
         start_ns=part.start_ns,
         end_ns=part.end_ns,
+        from_start=part.from_start,
         to_end=part.to_end,
     )
     return _named(frame, part.instrument)

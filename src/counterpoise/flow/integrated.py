@@ -152,7 +152,7 @@ def integrated_ofi(frame: pl.DataFrame, *, past_bins: int = 1800, refit_bins: in
     for start in range(0, frame.height, refit_bins):
         past = slice(max(0, start - past_bins), start)
         known = levels[past][sound[past]]
-        if len(known) >= _LEAST_BINS and known.var() > 0:
+        if len(known) >= _LEAST_BINS and known.var(axis=0).any():
             fitted = IntegratedOfi._of(known)
             out[start : start + refit_bins] = levels[start : start + refit_bins] @ fitted.weights
             bins[start : start + refit_bins] = fitted.bins

@@ -139,15 +139,15 @@ def measure_frame(
     source: int,
     bands_bps: tuple[float, ...],
     values: tuple[int, ...],
-    mid_before: float,
 ) -> pl.DataFrame:
     """Integers of closed bins to measures with units; null where the quality is not SYNCED."""
     synced = rows[:, k.QUALITY] == BookState.SYNCED
     priced = synced & (rows[:, k.BID] != NO_KEY) & (rows[:, k.ASK] != NO_KEY) & (source != k.TRADES_ONLY)
     columns: dict[str, AnyArray] = {"ts": rows[:, k.END]}
-    columns |= _prices(rows, instrument, priced, mid_before)
-    columns |= _depth(rows, instrument, priced, bands_bps, source)
-    columns |= _costs(rows, priced, bands_bps, values)
+    book_stands = priced & ((source == k.DEPTH) | (rows[:, k.BOOK] == BookState.SYNCED))
+    columns |= _prices(rows, instrument, priced)
+    columns |= _depth(rows, instrument, priced, book_stands, bands_bps, source)
+    columns |= _costs(rows, book_stands, bands_bps, values)
     columns |= _order_flow(rows, instrument, synced, source)
     columns |= _trades(rows, instrument, synced)
     columns["locked_quotes"] = rows[:, k.LOCKED]
@@ -160,34 +160,41 @@ def measure_frame(
     )
 
 
-def _prices(rows: Int2D, instrument: Instrument, priced: Bool1D, mid_before: float) -> dict[str, AnyArray]:
+def _prices(rows: Int2D, instrument: Instrument, priced: Bool1D) -> dict[str, AnyArray]:
     price = instrument.price_grid
     bid, ask = np.where(priced, rows[:, k.BID], 0), np.where(priced, -rows[:, k.ASK], 0)
-    mid = _where(priced, price.values(bid + ask, over=2))
+    moved = priced & (rows[:, k.MID_BEFORE] != NO_KEY)
+    change = bid + ask - np.where(moved, rows[:, k.MID_BEFORE], 0)
     return {
-        "mid": mid,
-        "mid_change": np.diff(mid, prepend=mid_before),
+        "mid": _where(priced, price.values(bid + ask, over=2)),
+        "mid_change": _where(moved, price.values(np.where(moved, change, 0), over=2)),
         "spread": _where(priced, price.values(ask - bid)),
         "microprice": _where(priced, _weighted_mid(bid, ask, rows[:, k.BID_DEPTH], rows[:, k.ASK_DEPTH]) * price.size),
     }
 
 
 def _depth(
-    rows: Int2D, instrument: Instrument, priced: Bool1D, bands_bps: tuple[float, ...], source: int
+    rows: Int2D,
+    instrument: Instrument,
+    priced: Bool1D,
+    stands: Bool1D,
+    bands_bps: tuple[float, ...],
+    source: int,
 ) -> dict[str, AnyArray]:
     qty, real = instrument.flow_grid, rows.view(np.float64)
     columns: dict[str, AnyArray] = {}
     for level in range(k.LEVELS):
-        columns[f"depth_imbalance_{level + 1}"] = _imbalance(rows[:, k.BID_DEPTH + level], rows[:, k.ASK_DEPTH + level], priced)
+        bid, ask = rows[:, k.BID_DEPTH + level], rows[:, k.ASK_DEPTH + level]
+        columns[f"depth_imbalance_{level + 1}"] = _imbalance(bid, ask, stands if level else priced)
     for i, band in enumerate(bands_bps):
         at = k.BANDS + 2 * i
-        columns[f"depth_imbalance_{band:g}bps"] = _imbalance(rows[:, at], rows[:, at + 1], priced)
-    columns["weighted_imbalance"] = _imbalance(real[:, k.NEAR], real[:, k.NEAR + 1], priced)
+        columns[f"depth_imbalance_{band:g}bps"] = _imbalance(rows[:, at], rows[:, at + 1], stands)
+    columns["weighted_imbalance"] = _imbalance(real[:, k.NEAR], real[:, k.NEAR + 1], stands)
     for i, side in enumerate(("bid", "ask")):
         columns[f"{side}_qty"] = _where(priced, qty.values(rows[:, (k.BID_DEPTH, k.ASK_DEPTH)[i]]))
         for j, band in enumerate(bands_bps):
-            columns[f"{side}_depth_{band:g}bps"] = _where(priced, qty.values(rows[:, k.BANDS + 2 * j + i]))
-        columns[f"{side}_slope"] = _where(priced, real[:, k.SLOPES + i] * qty.size)
+            columns[f"{side}_depth_{band:g}bps"] = _where(stands, qty.values(rows[:, k.BANDS + 2 * j + i]))
+        columns[f"{side}_slope"] = _where(stands, real[:, k.SLOPES + i] * qty.size)
     messages = np.maximum(rows[:, k.MESSAGES], 1)
     columns["mean_best_depth"] = _where(priced, rows[:, k.TOP_SUM] / (2 * messages) * qty.size)
     deep = priced & (source == k.DEPTH)
@@ -195,12 +202,12 @@ def _depth(
     return columns
 
 
-def _costs(rows: Int2D, priced: Bool1D, bands_bps: tuple[float, ...], values: tuple[int, ...]) -> dict[str, AnyArray]:
+def _costs(rows: Int2D, stands: Bool1D, bands_bps: tuple[float, ...], values: tuple[int, ...]) -> dict[str, AnyArray]:
     real, at = rows.view(np.float64), k.BANDS + 2 * len(bands_bps)
     columns: dict[str, AnyArray] = {}
     for i, side in enumerate(("buy", "sell")):
         for j, value in enumerate(values):
-            columns[f"{side}_cost_{value}_bps"] = _where(priced, real[:, at + i * len(values) + j])
+            columns[f"{side}_cost_{value}_bps"] = _where(stands, real[:, at + i * len(values) + j])
     return columns
 
 

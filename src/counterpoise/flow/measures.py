@@ -6,7 +6,7 @@ the same kernel, so both agree to the last bit. What the columns are says `count
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 import polars as pl
@@ -146,7 +146,11 @@ class Measures(Stream):
         ]
         width = k.BANDS + 2 * len(bands_bps) + 2 * len(values)
         super().__init__(instrument, state=_new_state(bins), settings=np.array(settings, np.float64), width=width, book=True)
-        self._mid_before = float("nan")  # of the last drained bin
+
+    def open_at(self, ts_ns: int) -> None:
+        """Begin bins of time at a time, though nothing has come yet; nothing for other bins, or when something has."""
+        if self.bins.every_ns and self._state[BIN_END] == NOT_OPEN:
+            self._state[BIN_END] = (ts_ns // self.bins.every_ns + 1) * self.bins.every_ns
 
     def until(self, ts_ns: int) -> pl.DataFrame:
         """Close the bins of time that end at or before a time, though no event says so."""
@@ -160,7 +164,7 @@ class Measures(Stream):
         """
         if not self.bins.every_ns:
             self._close()
-            self._mid_before = float("nan")
+            self._state[k.LAST_MID] = NO_KEY
         forget(self._state[k.QUEUES : k.SUMS])
         self._state[k.SUMS + k.CVD] = self._state[k.SUMS + k.OBV] = 0
         self._state[k.PREVIOUS_CLOSE] = NO_KEY
@@ -169,6 +173,8 @@ class Measures(Stream):
         while self._state[BIN_END] <= ts_ns:
             self._state[WRITTEN] = close_bins(self._book, self._state, self._settings, ts_ns, complete, self._out)
             self._keep()
+        if self._state[BIN_END] != NOT_OPEN:  # nothing may come any more for what is closed
+            self._last_ts = max(self._last_ts, int(self._state[BIN_END]) - self.bins.every_ns)
 
     def _close(self) -> None:
         end = int(self._state[BIN_END])
@@ -182,7 +188,6 @@ class Measures(Stream):
         end, every_ns = int(self._state[BIN_END]), self.bins.every_ns
         if every_ns:
             begun = first_ns if end == NOT_OPEN else end - every_ns
-            self._last_ts = max(self._last_ts, begun)
             if (last_ns - begun) // every_ns > _MAX_BINS:
                 raise InputError(
                     f"events span {format_duration(last_ns - begun)}, more than {_MAX_BINS:,} bins of {self.bins}; "
@@ -193,24 +198,7 @@ class Measures(Stream):
             self._horizon = last_ns + _MAX_BINS * every_ns
 
     def _frame(self, rows: Int2D) -> pl.DataFrame:
-        frame = measure_frame(
-            rows,
-            self.instrument,
-            source=self.source,
-            bands_bps=self.bands_bps,
-            values=self.values,
-            mid_before=self._mid_before,
-        )
-        if frame.height:
-            mid = frame["mid"][-1]
-            self._mid_before = float("nan") if mid is None else mid
-        return frame
-
-    def _extra(self) -> Any:
-        return self._mid_before
-
-    def _set_extra(self, extra: Any) -> None:
-        self._mid_before = float(extra)
+        return measure_frame(rows, self.instrument, source=self.source, bands_bps=self.bands_bps, values=self.values)
 
 
 def _new_state(bins: Bins) -> Int1D:
@@ -224,5 +212,5 @@ def _new_state(bins: Bins) -> Int1D:
         slice(k.DIRTY, k.DIRTY + 2),
     ):
         state[keys] = NO_KEY
-    state[k.SUMS + k.OPEN : k.SUMS + k.CLOSE + 1] = state[k.PREVIOUS_CLOSE] = NO_KEY
+    state[k.SUMS + k.OPEN : k.SUMS + k.CLOSE + 1] = state[k.PREVIOUS_CLOSE] = state[k.LAST_MID] = NO_KEY
     return state

@@ -54,7 +54,7 @@ class Microprice(NamedTuple):
     terms: int
 
     @classmethod
-    def fit(cls, past: pl.DataFrame, instrument: Instrument, *, buckets: int = 10, spreads: int = 3) -> Self:
+    def fit(cls, past: pl.DataFrame, instrument: Instrument, *, buckets: int = 11, spreads: int = 3) -> Self:
         """From samples of the book, one a row, at equal distances in time.
 
         Parameters
@@ -63,7 +63,7 @@ class Microprice(NamedTuple):
             ``mid`` and ``spread`` [quote], ``bid_qty`` and ``ask_qty``: bins of `counterpoise.flow.measures.Measures`, or one
             row a book message. A null breaks the chain of samples.
         buckets : int
-            Of imbalance, equally wide.
+            Of imbalance, equally wide; an odd number, so that an even book is its own mirror image.
         spreads : int
             Spreads of more ticks are left out, and counted by the difference of `observed` from the rows.
 
@@ -74,8 +74,8 @@ class Microprice(NamedTuple):
         DataError
             If there are fewer than 100 transitions, or the mid never moved.
         """
-        if buckets < 2 or spreads < 1:
-            raise InputError(f"a microprice wants 2 buckets and 1 spread at least, found {buckets} and {spreads}")
+        if buckets < 3 or buckets % 2 == 0 or spreads < 1:
+            raise InputError(f"a microprice wants 3, 5, ... buckets and 1 spread at least, found {buckets} and {spreads}")
         bucket, spread, mid = _states(past, instrument, buckets)
         held = (bucket >= 0) & (spread >= 1) & (spread <= spreads)
         both = held[:-1] & held[1:]
@@ -167,7 +167,7 @@ def _states(frame: pl.DataFrame, instrument: Instrument, buckets: int) -> tuple[
     both = np.maximum(sum(lots), 1)
     sound = np.isfinite(mid) & np.isfinite(spread) & np.isfinite(bid + ask) & (sum(lots) > 0)
     up, down = (np.minimum(size * buckets // both, buckets - 1) for size in lots)
-    # a share on an edge goes outward on either side, so that buckets are their own mirror image
+    # a share on an edge goes outward on either side, so that mirror images fall into mirrored buckets
     bucket = np.where(sound, np.where(lots[0] >= lots[1], up, buckets - 1 - down), -1)
     wide = np.where(sound, np.rint(np.nan_to_num(spread) / tick), 0).astype(np.int64)
     return bucket, wide, np.asarray(np.rint(2 * mid / tick) / 2, np.float64)

@@ -21,7 +21,7 @@ from counterpoise.core.errors import DataError, InputError, NumericalError
 from counterpoise.core.units import format_time
 from counterpoise.flow.kernels.bins import WRITTEN
 from counterpoise.market.book import grow_ladder, new_ladder, require_sound
-from counterpoise.market.event import DELTA, QUOTE, SNAPSHOT, Events
+from counterpoise.market.event import DELTA, LIQUIDATION, QUOTE, SNAPSHOT, Events
 from counterpoise.market.instrument import Instrument
 
 __all__ = ["NO_BOOK", "WRITTEN", "Rows", "Stream"]
@@ -36,6 +36,7 @@ _TYPES: Final = (np.int64,) * 4 + (np.uint8, np.int8, np.uint8) + (np.int64,) * 
 
 _SIDED: Final = (DELTA, SNAPSHOT, QUOTE)
 _REACH: Final = 1 << 61  # ticks; beyond it no price is sound
+_MOST_LOTS: Final = 1 << 58
 
 Rows = Callable[..., int]
 
@@ -112,8 +113,17 @@ class Stream:
             ts_local, ts_venue, seq, id, kind, side, flags, price_ticks, qty_lots: the order of `Events`.
         """
         ts_local, _, _, _, kind, side, _, price_ticks, qty_lots = row
-        _ROW.pack_into(self._one, 0, *row)
-        if qty_lots < 0 or not -2 < side < 2 or (side == 0 and kind in _SIDED) or not -_REACH < price_ticks < _REACH:
+        try:
+            _ROW.pack_into(self._one, 0, *row)
+        except struct.error as error:
+            raise InputError(f"no event: {row} ({error}); give nine whole numbers in the order of Events") from error
+        if (
+            not 0 <= qty_lots < _MOST_LOTS
+            or not -2 < side < 2
+            or kind > LIQUIDATION
+            or (side == 0 and kind in _SIDED)
+            or not -_REACH < price_ticks < _REACH
+        ):
             require_sound(self._row)
         if ts_local < self._last_ts or ts_local > self._horizon:
             self._begin(ts_local, ts_local)

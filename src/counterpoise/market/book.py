@@ -180,7 +180,7 @@ def require_sound(events: Events, *, in_order: bool = False) -> None:
         If ts_local goes back and `in_order` is asked for.
     InputError
         If columns differ in length, or a level or quote has a side other than ±1, a trade one beyond −1 to +1, or a row a
-        negative size or a price of 2⁶¹ ticks or more.
+        negative size, 2⁵⁸ lots or a price of 2⁶¹ ticks or more, or is of no known kind.
     """
     lengths = {len(column) for column in events}
     if len(lengths) > 1:
@@ -194,6 +194,6 @@ def require_sound(events: Events, *, in_order: bool = False) -> None:
     if i < events.rows:
         raise InputError(
             f"row {i} of kind {events.kind[i]} cannot be: side {events.side[i]}, price {events.price_ticks[i]} ticks, "
-            f"{events.qty_lots[i]} lots; expected side +1 or -1 (0 for trades too), |price| < 2^61, lots >= 0; "
-            "correct the source"
+            f"{events.qty_lots[i]} lots; expected a kind of 0 to 5, side +1 or -1 (0 for trades too), |price| < 2^61, "
+            "0 <= lots < 2^58; correct the source, or choose a coarser lot"
         )

@@ -17,6 +17,8 @@ __all__ = [
     "BID",
     "BID_DEPTH",
     "BIN_SUMS",
+    "BOOK",
+    "BOOK_HEARD",
     "BUY",
     "BUY_TRADES",
     "BUY_VALUE",
@@ -31,6 +33,7 @@ __all__ = [
     "HEARD",
     "HIGH",
     "INVERSE",
+    "LAST_MID",
     "LEVELS",
     "LOCKED",
     "LOCKED_RULE",
@@ -38,6 +41,7 @@ __all__ = [
     "MATCH_NS",
     "MAX_DELTA",
     "MESSAGES",
+    "MID_BEFORE",
     "MIN_DELTA",
     "NEAR",
     "NEW_KEY",
@@ -100,7 +104,8 @@ MESSAGES: Final = 17  # of the price source
 TOP_SUM: Final = 18  # Σ over messages of the lots at both best prices
 DEPTH_SUM: Final = 19  # the same of the best LEVELS levels
 LOCKED: Final = 20  # quotes that were waited through
-OFI: Final = 21  # LEVELS columns
+MID_BEFORE: Final = 21  # twice the mid of the bin before [ticks], NO_KEY when it was not sound
+OFI: Final = 22  # LEVELS columns
 BIN_SUMS: Final = OFI + LEVELS
 # what goes on from bin to bin
 CVD: Final = BIN_SUMS  # lots since the first event
@@ -114,7 +119,8 @@ BID_DEPTH: Final = STANDING + 2  # LEVELS columns: lots in the best 1..LEVELS le
 ASK_DEPTH: Final = BID_DEPTH + LEVELS
 SLOPES: Final = ASK_DEPTH + LEVELS  # bid, ask; floats by their bits, and so are all that follow
 NEAR: Final = SLOPES + 2  # bid, ask: distance-weighted lots
-BANDS: Final = NEAR + 2  # for each band bid lots, ask lots (integers); then for each value the cost of buying, then of selling
+BOOK: Final = NEAR + 2  # state of the depth book at the bin's end, whatever the source of prices is; an integer
+BANDS: Final = BOOK + 1  # for each band bid lots, ask lots (integers); then for each value the cost of buying, then of selling
 
 # settings: RULE and SIZE of the bins, then
 STALE_NS: Final = 2
@@ -134,12 +140,14 @@ TRADES_ONLY: Final = 2  # no prices: only the trade measures mean something
 # slots of `state`: all that one instrument's measures remember between rows, but for the ladder; WRITTEN and the bins first
 HEARD: Final = BINS_SIZE  # ts_local of the last message of the price source, 0 before the first
 WORST: Final = HEARD + 1  # worst state of the price source in the open bin
-QUOTE_STATE: Final = HEARD + 2
+QUOTE_STATE: Final = HEARD + 2  # of the price source
 VALID: Final = HEARD + 3  # 1 when TOP_* is the top of a book, so that a change of it is order flow
 DIRTY: Final = HEARD + 4  # 2 slots: greatest key of that side's top that the message being read touched, NO_KEY when none
 TOTAL: Final = HEARD + 6  # lots in TOP_LOTS
 PREVIOUS_CLOSE: Final = HEARD + 7  # ticks of the last trade of the last bin that had one, NO_KEY before
-QUOTE_KEY: Final = HEARD + 8  # 2 slots: best keys of the ticker
+LAST_MID: Final = HEARD + 8  # twice the mid of the last bin, NO_KEY when it was not sound
+BOOK_HEARD: Final = HEARD + 9  # ts_local of the last message of the depth stream
+QUOTE_KEY: Final = HEARD + 10  # 2 slots: best keys of the ticker
 QUOTE_LOTS: Final = QUOTE_KEY + 2
 NEW_QUOTE_KEY: Final = QUOTE_LOTS + 2  # 2 slots: those of the message being read
 NEW_QUOTE_LOTS: Final = NEW_QUOTE_KEY + 2

@@ -47,15 +47,18 @@ def band_depths(book: Int1D, mid: float, bands: Float1D, out: Int1D) -> None:
 
 
 @kernel
-def slope(keys: Int1D, lots: Int1D, mid: float) -> float:
-    """Lots gained per bps away from mid: least squares through the origin of cumulative depth on distance; NaN if empty."""
+def slope(keys: Int1D, lots: Int1D, centre: float) -> float:
+    """Lots gained per bps away from mid: least squares through the origin of cumulative depth on distance; NaN if empty.
+
+    `centre` is the key of mid.
+    """
     both, square, total = 0.0, 0.0, 0.0
     for level in range(len(keys)):
-        if keys[level] == NO_KEY or mid == 0:
+        if keys[level] == NO_KEY or centre == 0:
             break
         total += lots[level]
-        distance = (abs(mid) - abs(keys[level])) / mid * _BPS
-        both += abs(distance) * total
+        distance = (centre - keys[level]) / abs(centre) * _BPS
+        both += distance * total
         square += distance * distance
     return both / square if square > 0.0 else np.nan
 
@@ -69,7 +72,10 @@ def _level(key: int, lots: float, centre: float, reach: float, values: Float1D, 
     wanted = int(out[_COST_NEXT])
     if wanted == len(values):
         return distance < reach
-    price = float(abs(key))
+    price = float(key) if centre > 0 else -float(key)
+    if price <= 0:  # no value can be met where nothing costs anything
+        out[_COST_NEXT] = len(values)
+        return distance < reach
     here = lots if inverse else lots * price
     while wanted < len(values) and out[COST_DONE] + here >= values[wanted]:
         got = out[COST_GOT] + (values[wanted] - out[COST_DONE]) / price

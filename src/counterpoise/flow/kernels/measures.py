@@ -13,7 +13,11 @@ from counterpoise.core.arrays import Float1D, Int1D, Int2D, Int8_1D, UInt8_1D
 from counterpoise.core.jit import borrow, inner_kernel, kernel
 from counterpoise.flow.kernels.bins import BIN_END, NOT_OPEN, RULE, SIZE, TIME, WRITTEN, fills, start_bin
 from counterpoise.flow.kernels.columns import (
+    ASK,
+    BID,
     BIN_SUMS,
+    BOOK,
+    BOOK_HEARD,
     BUY,
     BUY_TRADES,
     BUY_VALUE,
@@ -27,6 +31,7 @@ from counterpoise.flow.kernels.columns import (
     HEARD,
     HIGH,
     INVERSE,
+    LAST_MID,
     LEVELS,
     LOCKED,
     LOCKED_RULE,
@@ -34,6 +39,7 @@ from counterpoise.flow.kernels.columns import (
     MATCH_NS,
     MAX_DELTA,
     MESSAGES,
+    MID_BEFORE,
     MIN_DELTA,
     NEW_KEY,
     NEW_LOTS,
@@ -73,7 +79,7 @@ from counterpoise.flow.kernels.queues import forget, queue_change, split_change,
 from counterpoise.flow.kernels.standing import write_standing
 from counterpoise.market.kernels.book import STATE, apply_row, settle
 from counterpoise.market.kernels.codes import CROSSED, DELTA, FIRST, GAP, GAPPED, LAST, QUOTE, STALE, SYNCED, TRADE
-from counterpoise.market.kernels.ladder import ABOVE_ALL, NO_KEY, fill_top, room, set_level
+from counterpoise.market.kernels.ladder import ABOVE_ALL, BEST, HEAD, NO_KEY, fill_top, room, set_level
 
 __all__ = ["close_bins", "close_open", "measure_rows"]
 
@@ -167,6 +173,7 @@ def _book_row(
     if state[STATUS + STATE] == GAPPED or kind == GAP:
         state[VALID] = 0
         if source == DEPTH:
+            state[QUOTE_STATE] = state[WORST] = GAPPED
             forget(state[QUEUES:SUMS])
     apply_row(book, state[STATUS:QUEUES], kind, side, flags, price_ticks, lots)
     state[DIRTY], state[DIRTY + 1] = ABOVE_ALL, ABOVE_ALL
@@ -176,16 +183,18 @@ def _book_row(
 def _book_message(book: Int1D, state: Int1D, ts: int, source: int, stale_ns: int, match_ns: int) -> None:
     """The last row of a book message has been applied."""
     settle(book, state[STATUS:QUEUES])
-    quality = state[STATUS + STATE]
+    state[BOOK_HEARD] = ts
     if source == DEPTH:
-        _heard(state, ts, quality, stale_ns)
+        one_sided = book[BEST] == NO_KEY or book[HEAD + BEST] == NO_KEY
+        state[QUOTE_STATE] = GAPPED if one_sided else state[STATUS + STATE]
+        _heard(state, ts, state[QUOTE_STATE], stale_ns)
         for side in range(2):
             if state[DIRTY + side] != NO_KEY:
                 _top_changed(book, state, side, ts, match_ns)
         state[SUMS + TOP_SUM] += state[TOP_LOTS] + state[TOP_LOTS + LEVELS]
         state[SUMS + DEPTH_SUM] += state[TOTAL]
+        state[VALID] = state[QUOTE_STATE] != GAPPED
     state[DIRTY], state[DIRTY + 1] = NO_KEY, NO_KEY
-    state[VALID] = quality != GAPPED
 
 
 @inner_kernel
@@ -216,6 +225,8 @@ def _quote_row(
 
 @inner_kernel
 def _trade_row(state: Int1D, ts: int, side: int, price_ticks: int, lots: int, inverse: bool, match_ns: int) -> None:
+    if lots == 0:  # nothing was traded
+        return
     sums = state[SUMS:TOP_KEY]
     value = float(lots) if inverse else float(lots) * float(price_ticks)
     worth = sums[BUY_VALUE : SELL_VALUE + 1].view(np.float64)
@@ -234,12 +245,11 @@ def _trade_row(state: Int1D, ts: int, side: int, price_ticks: int, lots: int, in
     delta = sums[BUY] - sums[SELL]
     sums[MIN_DELTA] = min(sums[MIN_DELTA], delta)
     sums[MAX_DELTA] = max(sums[MAX_DELTA], delta)
-    if lots > 0:
-        if sums[CLOSE] == NO_KEY:
-            sums[OPEN] = sums[HIGH] = sums[LOW] = price_ticks
-        sums[HIGH] = max(sums[HIGH], price_ticks)
-        sums[LOW] = min(sums[LOW], price_ticks)
-        sums[CLOSE] = price_ticks
+    if sums[CLOSE] == NO_KEY:
+        sums[OPEN] = sums[HIGH] = sums[LOW] = price_ticks
+    sums[HIGH] = max(sums[HIGH], price_ticks)
+    sums[LOW] = min(sums[LOW], price_ticks)
+    sums[CLOSE] = price_ticks
     traded(state[QUEUES:SUMS], side, price_ticks, lots, ts, match_ns)
 
 
@@ -248,30 +258,33 @@ def _quality(state: Int1D, end: int, source: int, stale_ns: int) -> int:
     """State of the price source at a moment."""
     if source == TRADES_ONLY:
         return SYNCED
-    quality = state[QUOTE_STATE] if source == TICKER else state[STATUS + STATE]
     silent = state[HEARD] and end - state[HEARD] > stale_ns
-    return max(quality, STALE) if silent else quality
+    return max(state[QUOTE_STATE], STALE) if silent else state[QUOTE_STATE]
 
 
 @kernel
 def _close_bin(book: Int1D, state: Int1D, settings: Float1D, end: int, complete: bool, row: Int1D) -> None:
     """Write the open bin, and begin the next."""
-    source = settings[SOURCE]
-    quality = _quality(state, end, source, np.int64(settings[STALE_NS]))
+    source, stale_ns = settings[SOURCE], np.int64(settings[STALE_NS])
+    quality = _quality(state, end, source, stale_ns)
     sums = state[SUMS:TOP_KEY]
     if sums[CLOSE] != NO_KEY:
         before = state[PREVIOUS_CLOSE]
         if before != NO_KEY:
-            sums[OBV] += (sums[BUY] + sums[SELL] + sums[UNKNOWN]) * (
-                np.int64(sums[CLOSE] > before) - np.int64(sums[CLOSE] < before)
-            )
+            moved = np.int64(sums[CLOSE] > before) - np.int64(sums[CLOSE] < before)
+            sums[OBV] += (sums[BUY] + sums[SELL] + sums[UNKNOWN]) * moved
         state[PREVIOUS_CLOSE] = sums[CLOSE]
     row[:PARTS] = sums[:PARTS]
     row[PARTS:STANDING] = state[QUEUES : QUEUES + 3]
     row[END] = end
     row[COMPLETE] = complete
     row[QUALITY] = SYNCED if source == TRADES_ONLY else max(state[WORST], quality)
+    row[MID_BEFORE] = state[LAST_MID]
     write_standing(book, state, settings, row)
+    silent = end - state[BOOK_HEARD] > stale_ns
+    row[BOOK] = max(state[STATUS + STATE], STALE) if silent else state[STATUS + STATE]
+    sound = row[QUALITY] == SYNCED and row[BID] != NO_KEY and row[ASK] != NO_KEY
+    state[LAST_MID] = row[BID] - row[ASK] if sound else NO_KEY
     sums[:BIN_SUMS] = 0
     sums[OPEN], sums[HIGH], sums[LOW], sums[CLOSE] = NO_KEY, NO_KEY, NO_KEY, NO_KEY
     state[QUEUES : QUEUES + 3] = 0

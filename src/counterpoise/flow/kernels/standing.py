@@ -69,7 +69,9 @@ def write_standing(book: Int1D, state: Int1D, settings: Float1D, row: Int1D) -> 
     met = np.empty(WALK_SIZE + len(values))
     for side in range(2):
         keys = state[TOP_KEY + side * LEVELS : TOP_KEY + (side + 1) * LEVELS]
-        reals[SLOPES + side] = slope(keys, state[TOP_LOTS + side * LEVELS : TOP_LOTS + (side + 1) * LEVELS], mid)
+        reals[SLOPES + side] = slope(
+            keys, state[TOP_LOTS + side * LEVELS : TOP_LOTS + (side + 1) * LEVELS], (1 - 2 * side) * mid
+        )
         at = BANDS + 2 * bands + (1 - side) * len(values)
         reals[at : at + len(values)] = np.nan
         if mid > 0:

@@ -8,7 +8,7 @@ import numpy as np
 
 from counterpoise.core.arrays import Int1D, Int8_1D, UInt8_1D
 from counterpoise.core.jit import borrow, inner_kernel, kernel
-from counterpoise.market.kernels.codes import CROSSED, FIRST, GAP, GAPPED, LAST, QUOTE, SNAPSHOT, SYNCED
+from counterpoise.market.kernels.codes import CROSSED, FIRST, GAP, GAPPED, LAST, LIQUIDATION, QUOTE, SNAPSHOT, SYNCED
 from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, clear, room, set_level
 
 __all__ = [
@@ -34,6 +34,7 @@ CROSSINGS: Final = 4  # messages that left the book crossed or locked
 STATUS_SIZE: Final = 5
 
 _REACH: Final = 1 << 61  # ticks
+_MOST_LOTS: Final = 1 << 58  # of a row, so that the best levels of both sides add up in int64
 
 
 @kernel
@@ -105,8 +106,9 @@ def all_sound(ts_local: Int1D, kind: UInt8_1D, side: Int8_1D, price_ticks: Int1D
         bad |= (sign > 1) & (what != GAP)
         bad |= (sign < -1) & (what != GAP)
         bad |= (sign == 0) & sided
+        bad |= what > LIQUIDATION
     for i in range(len(kind)):
-        within = (price_ticks[i] < _REACH) & (price_ticks[i] > -_REACH) & (qty_lots[i] >= 0)
+        within = (price_ticks[i] < _REACH) & (price_ticks[i] > -_REACH) & (qty_lots[i] >= 0) & (qty_lots[i] < _MOST_LOTS)
         bad |= (not within) & (kind[i] != GAP)
     return not bad
 
@@ -116,11 +118,13 @@ def unsound_row(kind: UInt8_1D, side: Int8_1D, price_ticks: Int1D, qty_lots: Int
     """First level, quote or trade that other kernels must not see, else the number of rows."""
     for i in range(len(kind)):
         what, sign = kind[i], side[i]
+        if what > LIQUIDATION:
+            return i
         if what <= SNAPSHOT or what == QUOTE:
             sound = (sign == 1) | (sign == -1)
         else:
             sound = (what == GAP) | ((sign >= -1) & (sign <= 1))
-        within = (price_ticks[i] < _REACH) & (price_ticks[i] > -_REACH) & (qty_lots[i] >= 0)
+        within = (price_ticks[i] < _REACH) & (price_ticks[i] > -_REACH) & (qty_lots[i] >= 0) & (qty_lots[i] < _MOST_LOTS)
         if not (sound and (within or what == GAP)):
             return i
     return len(kind)
