@@ -23,6 +23,7 @@ from counterpoise.flow.kernels.bins import WRITTEN
 from counterpoise.market.book import grow_ladder, new_ladder, require_sound
 from counterpoise.market.event import DELTA, LIQUIDATION, QUOTE, SNAPSHOT, Events
 from counterpoise.market.instrument import Instrument
+from counterpoise.market.kernels.ladder import room
 
 __all__ = ["NO_BOOK", "WRITTEN", "Rows", "Stream"]
 
@@ -49,7 +50,7 @@ class Stream:
         rows(book, state, settings, ts_local, ts_venue, seq, id, kind, side, flags, price_ticks, qty_lots, start, out) → next
 
     that takes rows from `start`, writes what they completed to `out`, says in ``state[WRITTEN]`` how many rows of it, and
-    returns the first row it has not taken: all are taken, or all rows of `out` are written, or something must grow; and
+    returns the first row it has not taken: all are taken, or `out` has no room for the next, or something must grow; and
     `_frame`, which turns rows of `out` into a frame with units. It may also give `_close`, for what is still open at the end,
     and `_grow`, which is called when the kernel stopped though `out` has room.
 
@@ -138,9 +139,15 @@ class Stream:
     def _run(self, events: Events) -> None:
         done = 0
         while done < events.rows:
+            before, held = done, len(self._book) + len(self._state)
             done = self.rows(self._book, self._state, self._settings, *events, done, self._out)
-            if self._keep() < len(self._out) and done < events.rows:
+            written = self._keep()
+            if written < len(self._out) and done < events.rows:
                 self._grow()
+            if done == before and not written and held == len(self._book) + len(self._state):
+                raise NumericalError(
+                    f"{type(self).__name__} cannot go on: its kernel stopped with room to write and nothing to grow"
+                )
 
     def _begin(self, first_ns: int, last_ns: int) -> None:
         if first_ns < self._last_ts:
@@ -152,12 +159,9 @@ class Stream:
         self._horizon = _AFTER_ALL
 
     def _grow(self) -> None:
-        """Called when the kernel stopped though `out` has room: the book's hash table is full."""
-        if len(self._book) == len(NO_BOOK):
-            raise NumericalError(
-                f"{type(self).__name__} cannot go on: its kernel stopped with room to write and no book to grow"
-            )
-        self._book = grow_ladder(self._book)
+        """Called when the kernel stopped though `out` has room: for the book, or for what one event may write at once."""
+        if len(self._book) > len(NO_BOOK) and not (room(self._book, 0) and room(self._book, 1)):
+            self._book = grow_ladder(self._book)
 
     def _keep(self) -> int:
         written = int(self._state[WRITTEN])

@@ -173,10 +173,6 @@ class Absorption(Stream):
         state[k.WAKE] = k.NEVER
         super().__init__(instrument, state=state, settings=settings, width=k.ROW, book=True)
 
-    def _grow(self) -> None:
-        if self._state[k.CROWDED]:  # otherwise it was the table of rows that was full
-            super()._grow()
-
     def _close(self) -> None:
         blocks = self._state[k.BLOCKS :].reshape(2, k.BLOCK)
         rows = blocks[blocks[:, k.PHASE] == k.ABSORBED, : k.ROW]

@@ -192,10 +192,6 @@ class Sweeps(Stream):
         state[k.WAKE] = k.NEVER
         super().__init__(instrument, state=state, settings=settings, width=k.ROW, book=True)
 
-    def _grow(self) -> None:
-        if self._state[k.CROWDED]:  # otherwise it was the table of rows that was full
-            super()._grow()
-
     def _close(self) -> None:
         state = self._state
         followed = state[k.SWEEPS : k.SWEEPS + state[k.COUNT] * k.RECORD].reshape(-1, k.RECORD)

@@ -121,9 +121,6 @@ class Toxicity(Stream):
         super().__init__(instrument, state=state, settings=np.array(settings, np.float64), width=k.WIDTH)
         self._parts = parts
 
-    def _grow(self) -> None:
-        """Only `out` was full: a trade may fill two rows, so the kernel stops before the last."""
-
     def _frame(self, rows: Int2D) -> pl.DataFrame:
         real = np.ascontiguousarray(rows[:, [k.BUY, k.SELL, k.UNKNOWN, k.VPIN, k.UNKNOWN_SHARE]]).view(np.float64)
         step = Fraction(self.instrument.flow_grid.step) / self._parts

@@ -90,11 +90,10 @@ WARM: Final = 9
 
 # slots of the state
 WRITTEN: Final = 0
-CROWDED: Final = 1
-WAKE: Final = 2
-HEARD: Final = 3
-UNKNOWN_TOTAL: Final = 4
-STATUS: Final = 5
+WAKE: Final = 1
+HEARD: Final = 2
+UNKNOWN_TOTAL: Final = 3
+STATUS: Final = 4
 BLOCKS: Final = STATUS + STATUS_SIZE
 STATE_SIZE: Final = BLOCKS + 2 * BLOCK
 NEVER: Final = 2**62
@@ -369,12 +368,11 @@ def absorption_rows(
     """Take rows from `start`; see `counterpoise.flow.stream.Stream`. O(1) a row."""
     book, state, settings = borrow(book), borrow(state), borrow(settings)
     status = state[STATUS : STATUS + STATUS_SIZE]
-    state[WRITTEN], state[CROWDED] = 0, 0
+    state[WRITTEN] = 0
     i = start
     while i < len(kind):
         ts, what, sign = ts_local[i], np.int64(kind[i]), np.int64(side[i])
         if what <= GAP and not room(book, (1 - sign) >> 1):
-            state[CROWDED] = 1
             break
         if state[WRITTEN] + 4 > len(out):
             break

@@ -22,7 +22,6 @@ __all__ = [
     "BEFORE",
     "EVENT",
     "EVENT_WIDTH",
-    "FULL",
     "KNOWN",
     "LEVELS",
     "LEVEL_LOTS",
@@ -50,18 +49,17 @@ LEVELS: Final = 10
 SLOTS: Final = 1 << 13
 
 # slots of the state; 0 is WRITTEN
-FULL: Final = 1  # 1 when the kernel stopped because the ladder must grow
-HEARD: Final = 2  # ts_local of the last book message, 0 before the first
-VALID: Final = 3  # 1 when TOP is the top of a book, so that a change of it is order flow
-BEFORE: Final = 4  # state of the book after the last message
-MID_SINCE: Final = 5  # ts_local since when the best prices are what they are
-OPENING: Final = 6  # index of the side that the message being read touched first, NO_SIDE when none
-REPLACES: Final = 7  # 1 when the message being read is a snapshot
-TOUCHED: Final = 8  # 2 slots: greatest key changed by the message being read, NO_KEY when none
-ADDED: Final = 10  # 2 slots: lots
-REMOVED: Final = 12  # 2 slots: lots
-TOP: Final = 14  # key and lots of the best bid, of the best ask
-STATUS: Final = 18
+HEARD: Final = 1  # ts_local of the last book message, 0 before the first
+VALID: Final = 2  # 1 when TOP is the top of a book, so that a change of it is order flow
+BEFORE: Final = 3  # state of the book after the last message
+MID_SINCE: Final = 4  # ts_local since when the best prices are what they are
+OPENING: Final = 5  # index of the side that the message being read touched first, NO_SIDE when none
+REPLACES: Final = 6  # 1 when the message being read is a snapshot
+TOUCHED: Final = 7  # 2 slots: greatest key changed by the message being read, NO_KEY when none
+ADDED: Final = 9  # 2 slots: lots
+REMOVED: Final = 11  # 2 slots: lots
+TOP: Final = 13  # key and lots of the best bid, of the best ask
+STATUS: Final = 17
 _KEYS: Final = STATUS + STATUS_SIZE  # scratch: LEVELS keys and lots of each side
 _LOTS: Final = _KEYS + 2 * LEVELS
 _TABLE: Final = _LOTS + 2 * LEVELS  # 3 slots an entry: key, last event there, first event there
@@ -227,7 +225,6 @@ def event_rows(
     book, state, settings, out = borrow(book), borrow(state), borrow(settings), borrow(out)
     stale_ns = np.int64(settings[_STALE_NS])
     written = 0
-    state[FULL] = 0
     i = start
     while i < len(kind):
         what, sign, flag = np.int64(kind[i]), np.int64(side[i]), np.int64(flags[i])
@@ -235,7 +232,6 @@ def event_rows(
             break
         if what <= GAP:
             if not room(book, (1 - sign) >> 1):
-                state[FULL] = 1
                 break
             _book_row(book, state, what, sign, flag, price_ticks[i], qty_lots[i])
             if flag & LAST:

@@ -76,12 +76,11 @@ MOST: Final = 8
 
 # slots of the state
 WRITTEN: Final = 0
-CROWDED: Final = 1  # 1 when the ladder must grow
-WAKE: Final = 2  # after this time something is due though the book says nothing
-HEARD: Final = 3  # ts_local of the last book message, 0 before the first
-COUNT: Final = 4
-UNKNOWN_TOTAL: Final = 5
-STATUS: Final = 6
+WAKE: Final = 1  # after this time something is due though the book says nothing
+HEARD: Final = 2  # ts_local of the last book message, 0 before the first
+COUNT: Final = 3
+UNKNOWN_TOTAL: Final = 4
+STATUS: Final = 5
 COPY: Final = STATUS + STATUS_SIZE
 COPY_LEVELS: Final = 256
 ORDER: Final = COPY + 2 * COPY_LEVELS
@@ -341,13 +340,12 @@ def sweep_rows(
     """Take rows from `start`; see `counterpoise.flow.stream.Stream`. O(1) a row, O(open sweeps) a book message."""
     book, state, settings = borrow(book), borrow(state), borrow(settings)
     status = state[STATUS : STATUS + STATUS_SIZE]
-    state[WRITTEN], state[CROWDED] = 0, 0
+    state[WRITTEN] = 0
     room_for = len(out) - np.int64(settings[MOST]) - 2
     i = start
     while i < len(kind):
         ts, what, sign = ts_local[i], np.int64(kind[i]), np.int64(side[i])
         if what <= GAP and not room(book, (1 - sign) >> 1):
-            state[CROWDED] = 1
             break
         if state[WRITTEN] > room_for:
             break

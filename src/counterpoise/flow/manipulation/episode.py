@@ -13,10 +13,8 @@ from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.column import Column
 from counterpoise.flow.kernels.watched_book import STATUS
-from counterpoise.market.book import grow_ladder
 from counterpoise.market.kernels.book import STATE
 from counterpoise.market.kernels.codes import GAPPED
-from counterpoise.market.kernels.ladder import room
 
 __all__ = [
     "KNOWN_COLUMN",
@@ -29,7 +27,6 @@ __all__ = [
     "require_counts",
     "require_shares",
     "require_spans",
-    "roomier",
     "watch_state",
 ]
 
@@ -55,11 +52,6 @@ def watch_state(size: int) -> Int1D:
     state = np.zeros(size, np.int64)
     state[STATUS + STATE] = GAPPED
     return state
-
-
-def roomier(book: Int1D) -> Int1D:
-    """The ladder, grown if it is its table that has no room."""
-    return book if room(book, 0) and room(book, 1) else grow_ladder(book)
 
 
 def require_spans(**spans_ns: int) -> None:

@@ -25,7 +25,6 @@ from counterpoise.flow.manipulation.episode import (
     require_counts,
     require_shares,
     require_spans,
-    roomier,
     watch_state,
 )
 from counterpoise.flow.stream import Stream
@@ -128,9 +127,6 @@ class Icebergs(Stream):
         state[k.TABLE :: k.FIELDS] = NO_KEY
         numbers = (refill_ns, stale_ns, prior, similar, min_score, min_refills, *_HIDDEN, _HIDDEN_SAME)
         super().__init__(instrument, state=state, settings=np.array(numbers, np.float64), width=k.WIDTH, book=True)
-
-    def _grow(self) -> None:
-        self._book = roomier(self._book)
 
     def _frame(self, rows: Int2D) -> pl.DataFrame:
         qty = self.instrument.flow_grid

@@ -26,7 +26,6 @@ from counterpoise.flow.manipulation.episode import (
     require_counts,
     require_shares,
     require_spans,
-    roomier,
     watch_state,
 )
 from counterpoise.flow.stream import Stream
@@ -173,9 +172,6 @@ class Spoofing(Stream):
         state[k.COUNTS : k.COUNTS + 2 * k.COUNTS_SIZE] = _BEFORE_ALL * 2
         state[k.KEYS : k.KEYS + 2 * k.SLOTS] = NO_KEY
         super().__init__(instrument, state=state, settings=np.array(numbers, np.float64), width=k.WIDTH, book=True)
-
-    def _grow(self) -> None:
-        self._book = roomier(self._book)
 
     def _frame(self, rows: Int2D) -> pl.DataFrame:
         qty = self.instrument.flow_grid

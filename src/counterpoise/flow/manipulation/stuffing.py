@@ -23,7 +23,6 @@ from counterpoise.flow.manipulation.episode import (
     require_counts,
     require_shares,
     require_spans,
-    roomier,
     watch_state,
 )
 from counterpoise.flow.stream import Stream
@@ -124,9 +123,6 @@ class Stuffing(Stream):
         state = watch_state(k.STATE_SIZE)
         state[k.WINDOW_END] = k.WINDOW_OPEN
         super().__init__(instrument, state=state, settings=np.array(numbers, np.float64), width=k.WIDTH, book=True)
-
-    def _grow(self) -> None:
-        self._book = roomier(self._book)
 
     def _frame(self, rows: Int2D) -> pl.DataFrame:
         qty, price = self.instrument.flow_grid, self.instrument.price_grid

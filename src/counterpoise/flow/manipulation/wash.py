@@ -118,9 +118,6 @@ class Wash(Stream):
         state[k.NEXT_DUE] = k.NEVER
         super().__init__(instrument, state=state, settings=np.array(numbers, np.float64), width=k.WIDTH)
 
-    def _grow(self) -> None:
-        """Nothing grows: the kernel stopped because its rows had no room left, and they have now."""
-
     def _frame(self, rows: Int2D) -> pl.DataFrame:
         qty = self.instrument.flow_grid
         lots = rows[:, k.LOTS]

@@ -109,10 +109,6 @@ class EventFeatures(Stream):
         state[k.STATE_SIZE - 6 * k.SLOTS :: 3] = NO_KEY
         super().__init__(instrument, state=state, settings=np.array([float(stale_ns)]), width=k.EVENT_WIDTH, book=True)
 
-    def _grow(self) -> None:
-        if self._state[k.FULL]:  # else the rows of a message did not fit in what was left of `out`
-            super()._grow()
-
     def _frame(self, rows: Int2D) -> pl.DataFrame:
         price, qty = self.instrument.price_grid, self.instrument.flow_grid
         synced, known = rows[:, k.QUALITY] == BookState.SYNCED, rows[:, k.KNOWN] == 1
