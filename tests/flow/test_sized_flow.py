@@ -117,6 +117,7 @@ def test_sessions_begin_anew() -> None:
 def test_a_reload_from_the_same_epoch_agrees() -> None:
     """Two recordings that begin at different times have one CVD from an epoch, which is not so from the first event."""
     events = random_tape(4, 300)
+    events = Events._make(column[events.kind != GAP] for column in events)
     later = events.cut(100, events.rows)
     epoch_ns = int(events.ts_local[150])
     long, short = (sized_flow(e, PERP, bins=SECOND, anchor="epoch", epoch_ns=epoch_ns) for e in (events, later))
@@ -131,6 +132,27 @@ def test_a_reload_from_the_same_epoch_agrees() -> None:
     missed = sized_flow(events.cut(200, events.rows), PERP, bins=SECOND, anchor="epoch", epoch_ns=epoch_ns)
     assert missed["anchored"].to_list() == [False] * missed.height
     assert missed["cvd"].null_count() == 0
+
+
+def test_a_gap_takes_the_anchor_away_until_the_next_session() -> None:
+    """Also when it lies in the bin in which the session began; before an epoch it does no harm."""
+    start = T0 // DAY_NS * DAY_NS - 2 * HOUR_NS
+    trade = [((start - T0) / SECOND_NS + 6 * 3600 * i, TRADE, [(1, 100, 1000)]) for i in range(9)]
+    bins = Bins.every(6 * HOUR_NS)
+
+    def anchored(hours: float, **anchor: Any) -> list[bool]:
+        rows = sorted([*trade, ((start - T0) / SECOND_NS + 3600 * hours, GAP, [(0, 0, 0)])])
+        return sized_flow(events_of(rows), PERP, bins=bins, **anchor)["anchored"].to_list()
+
+    assert anchored(1) == [False] * 9
+    assert anchored(15) == [True] * 3 + [False] * 6
+    assert anchored(15, anchor="session") == [False, True, True, False, False] + [True] * 4
+    within = {"anchor": "session", "session_start_ns": 9 * HOUR_NS}
+    assert anchored(10.5, **within) == [False, False, True, True, True, True, True, True, True]
+    assert anchored(11.5, **within) == [False] * 6 + [True] * 3
+    epoch = {"anchor": "epoch", "epoch_ns": start + 9 * HOUR_NS}
+    assert anchored(8, **epoch) == [False] * 2 + [True] * 7
+    assert anchored(10, **epoch) == [False] * 9
 
 
 def test_a_print_counts_where_it_is_complete() -> None:

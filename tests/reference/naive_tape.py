@@ -135,7 +135,7 @@ def exceeds_sigma(value: Fraction, past: list[Fraction], *, sigmas: Fraction, sp
 def exceeds_quantile(value: Fraction, past: list[Fraction], *, quantile: float, span: int) -> bool:
     """The least of the last `span` values with at least that share of them at or below it."""
     recent = sorted(past[-span:])
-    return value > recent[max(ceil(quantile * len(recent)), 1) - 1]
+    return value > recent[max(ceil(Fraction(str(quantile)) * len(recent)), 1) - 1]
 
 
 def naive_sized_flow(
@@ -185,7 +185,7 @@ def naive_sized_flow(
         row["unknown_qty"] = float(sums["unknown_qty"] * lot)
         row["unknown_prints"] = sums["unknown_prints"]
         row["gaps"] = sum(end - every_ns <= ts < end for ts in gaps)
-        row["anchored"] = anchored_at is not None and anchored_at >= began
+        row["anchored"] = anchored_at is not None and anchored_at >= began and not any(anchored_at <= ts < end for ts in gaps)
         out.append(row)
     return out
 

@@ -193,7 +193,10 @@ def sized_flow_rows(
         if fill:
             add_fill(state, settings, ts, ts_venue[i], sign, price_ticks[i], qty_lots[i])
             state[_SEEN] += 1
-        state[_SUMS] += what == GAP
+        if what == GAP:
+            state[_SUMS] += 1
+            _pass_anchor(state, settings, ts)
+            state[ANCHORED] = min(state[ANCHORED], 0)
         full = fill and fills(state, settings, sign, price_ticks[i], qty_lots[i])
         if full or (what == ENDED and (settings[RULE] == TIME or state[_SEEN])):
             _write(state, settings, ts + 1, out[written])

@@ -51,7 +51,9 @@ GROUPS: Final = (
             Column("unknown_qty", "base", "traded by an aggressor whom the venue does not name", size="linear"),
             Column("unknown_prints", "count", "such trades"),
             Column("gaps", "count", "gaps in the data within the bin: trades may be missing"),
-            Column("anchored", "1", "whether the events reach back to the anchor, so that CVD lacks nothing"),
+            Column(
+                "anchored", "1", "whether the events reach back to the anchor and no GAP row has come since: CVD lacks nothing"
+            ),
         ),
         source="the tape, by edges in quote notional",
     ),
@@ -127,7 +129,8 @@ class SizedFlow(Stream):
     of volume end with the same trade as those of other measures but hold the prints that were completed in them. The last bin
     also takes the print that is open. Buckets add up to the whole in lots, exactly. Unknown aggressors are in no bucket.
 
-    Two recordings of one market agree on CVD when both reach back to the anchor: `anchored` says whether. Nothing here depends
+    Two recordings of one market agree on CVD when both reach back to the anchor and have no GAP row since: `anchored` says
+    whether. After a GAP row it is false until the next session begins, for the other anchors to the end. Nothing here depends
     on the book, so nothing is null for its quality; ``gaps`` counts GAP rows. Causal. O(rows).
     """
 
