@@ -223,7 +223,7 @@ def test_a_mirror_exchanges_extremes_and_imbalances() -> None:
     flipped = events._replace(side=-events.side, price_ticks=2 * CENTRE - events.price_ticks)
     base, mirrored = (footprint_bars(e, PERP, bins=SECOND, definition=SMALL) for e in (events, flipped))
     turned = 2 * CENTRE / 10
-    for one, other in (("high", "low"), ("value_area_high", "value_area_low"), ("poc", "poc")):
+    for one, other in (("high", "low"), ("value_area_high", "value_area_low"), ("poc", "poc"), ("vwap", "vwap")):
         np.testing.assert_allclose(base[one].to_numpy(), turned - mirrored[other].to_numpy(), rtol=0, atol=1e-9)
     assert base["max_delta"].equals((0 - mirrored["min_delta"]).alias("max_delta"))
     for name in ("imbalances", "stacks"):

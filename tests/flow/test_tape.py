@@ -214,6 +214,23 @@ def test_sizes_that_never_change_are_never_large() -> None:
     assert large_prints(events, PERP, least_quantile=0.1, warm=1).height == 0
 
 
+@pytest.mark.parametrize(("quantile", "rank"), [(0.55, 55), (0.07, 7), (0.29, 29), (0.999, 100), (0.5, 50)])
+def test_the_rank_of_a_quantile_is_exact(quantile: float, rank: int) -> None:
+    """Of prints of 1 to 100 lots the least with that share at or below it; in floats .55 of 100 is more than 55."""
+    sizes = [(i, TRADE, [(1, 100, 1 + i * 37 % 100)]) for i in range(100)]
+    for lots, large in ((rank, 0), (rank + 1, 1)):
+        events = events_of([*sizes, (100, TRADE, [(1, 100, lots)])])
+        assert large_prints(events, PERP, least_quantile=quantile, span=100, warm=100).height == large
+
+
+def test_the_mean_price_of_a_linear_contract_is_turned_with_prices() -> None:
+    """That of an inverse one is harmonic: 100 and 200 give 133.3, and so does their mirror image about 150."""
+    for instrument, both in ((PERP, (150.0, 150.0)), (COIN, (400 / 3, 400 / 3))):
+        up = events_of([(0, TRADE, [(1, 1000, 1), (1, 2000, 1)])])
+        down = events_of([(0, TRADE, [(-1, 2000, 1), (-1, 1000, 1)])])
+        assert [time_and_sales(e, instrument)["vwap"].item() for e in (up, down)] == pytest.approx(list(both))
+
+
 def test_sides_have_each_their_own_past() -> None:
     """Sells of 50 are large after sells of 10, though buys are all of 1,000."""
     small = [trade(i, -1, 100, 10 + i % 2) for i in range(200)]

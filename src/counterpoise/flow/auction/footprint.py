@@ -212,7 +212,7 @@ GROUPS: Final[tuple[Group, ...]] = (
             Column("value_area_low", "quote", "low edge of the lowest row of the value area", "free"),
             Column("value_area_high", "quote", "low edge of the highest row of the value area", "free"),
             Column("poc_qty", "base", "what traded at the point of control", "even", "linear"),
-            Column("vwap", "quote", "mean price weighted by base coins", "price"),
+            Column("vwap", "quote", "mean price weighted by base coins; harmonic for inverse contracts", "free"),
             Column("buy_imbalances", "count", "rows where buyers outweigh their diagonal", "swaps", "free"),
             Column("sell_imbalances", "count", "rows where sellers outweigh their diagonal", "swaps", "free"),
             Column("buy_stacks", "count", "stacks of such rows", "swaps", "free"),

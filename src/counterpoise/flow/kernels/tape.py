@@ -17,6 +17,7 @@ from counterpoise.market.kernels.codes import GAP, TRADE
 
 __all__ = [
     "ABSOLUTE",
+    "BOTTOM",
     "ENDED",
     "ESTIMATES",
     "ESTIMATE_SIZE",
@@ -79,9 +80,10 @@ JOIN: Final = 2  # ns
 WAIT: Final = 3  # ns
 INVERSE: Final = 4
 LARGE: Final = 5  # which prints are written
-LEAST: Final = 6  # ticks·lots (lots of inverse contracts), standard deviations, or a probability
+LEAST: Final = 6  # ticks·lots (lots of inverse contracts), standard deviations, or a probability times BOTTOM
 SPAN: Final = 7  # prints
 WARM: Final = 8  # prints
+BOTTOM: Final = 9  # of the probability
 
 EVERY: Final = 0
 ABSOLUTE: Final = 1
@@ -169,8 +171,8 @@ def _window_quantile(state: Int1D, settings: Float1D, at: int, window: int, valu
     held = min(seen, span)
     arrived = state[window : window + span].view(np.float64)
     ascending = state[window + span : window + 2 * span].view(np.float64)
-    rank = np.int64(np.ceil(settings[LEAST] * held))
-    limit = ascending[rank - 1 if rank > 0 else 0] if held else np.inf
+    rank = -(-held * np.int64(settings[LEAST]) // np.int64(settings[BOTTOM]))
+    limit = ascending[rank - 1] if held else np.inf
     slot = seen % span
     if held == span:
         gone = _rank(ascending, held, arrived[slot])

@@ -41,6 +41,7 @@ DEFAULT_WAIT_NS: Final = 25 * MS_NS
 _LARGEST_NS: Final = 1 << 53  # a setting is a double
 _MOST_SPAN: Final = 1_000_000
 _DEFAULT_SIGMA: Final = 3.0
+_FINEST: Final = 10**12  # times the largest span it is an int64
 
 _PRINT: Final = (
     Column("ts_local", "ns", "arrival of the event that showed the print to be complete"),
@@ -52,7 +53,7 @@ _PRINT: Final = (
     Column("first_price", "quote", "price of the first fill", mirror="price"),
     Column("last_price", "quote", "price of the last fill", mirror="price"),
     Column(
-        "vwap", "quote", "mean price by quantity; harmonic for inverse contracts, null without positive prices", mirror="price"
+        "vwap", "quote", "mean price by quantity; harmonic for inverse contracts, null without positive prices", mirror="free"
     ),
     Column("levels", "count", "distinct prices"),
     Column("walked", "ticks", "from the first price to the last"),
@@ -192,6 +193,7 @@ class LargePrints(_Prints):
         exponential ones later: the n-th print weighs α = max(2 / (span + 1), 1 / n). Without any of the three: 3.
     least_quantile : float, optional
         Prints whose notional exceeds this quantile of the last `span` prints, the least value with that share at or below it.
+        Read as it is written, with twelve decimals at most: .55 of 100 prints are 55.
     span : int [prints]
         What is recent. Buys, sells and prints of unknown side have each their own past.
     warm : int [prints]
@@ -228,15 +230,16 @@ class LargePrints(_Prints):
             raise InputError("least_notional, least_sigma and least_quantile each say what is large; give one of them")
         if not (1 <= span <= _MOST_SPAN and warm >= 1):
             raise InputError(f"span lies between 1 and {_MOST_SPAN:,} prints and warm is 1 or more, found {span} and {warm}")
+        bottom = 1
         if least_notional is not None:
             rule, least = k.ABSOLUTE, notional_units(least_notional, instrument)
         elif least_quantile is not None:
-            rule, least = k.QUANTILE, least_quantile
+            rule, (least, bottom) = k.QUANTILE, _probability(least_quantile)
         else:
             rule, least = k.SIGMA, _DEFAULT_SIGMA if least_sigma is None else least_sigma
-        if not (0 < least < 1 if rule == k.QUANTILE else 0 <= least < np.inf):
-            raise InputError(f"a quantile lies between 0 and 1 and a number of sigmas is not negative, found {least}")
-        settings = [*print_settings(instrument, join_ns=join_ns, wait_ns=wait_ns), rule, least, span, warm]
+        if not 0 <= least < np.inf:
+            raise InputError(f"a number of sigmas is not negative, found {least}")
+        settings = [*print_settings(instrument, join_ns=join_ns, wait_ns=wait_ns), rule, least, span, warm, bottom]
         state = np.zeros(k.WINDOWS + (6 * span if rule == k.QUANTILE else 0), np.int64)
         super().__init__(instrument, state=state, settings=np.array(settings, np.float64), width=k.OUT_WIDTH)
 
@@ -250,6 +253,14 @@ def print_settings(instrument: Instrument, *, join_ns: int, wait_ns: int) -> lis
     if not (0 <= join_ns < _LARGEST_NS and 0 <= wait_ns < _LARGEST_NS):
         raise InputError(f"join_ns and wait_ns lie between 0 and 2^53 ns, found {join_ns} and {wait_ns}")
     return [0.0, 0.0, float(join_ns), float(wait_ns), float(instrument.inverse)]
+
+
+def _probability(quantile: float) -> tuple[int, int]:
+    """A quantile as a ratio of whole numbers, the rank of which in a span is exact."""
+    top, bottom = parse_decimal(quantile, what="quantile").as_integer_ratio()
+    if not 0 < top < bottom or bottom > _FINEST:
+        raise InputError(f"a quantile lies between 0 and 1 and has at most twelve decimals, found {quantile}")
+    return top, bottom
 
 
 def notional_units(notional: str | float | Decimal, instrument: Instrument) -> float:
