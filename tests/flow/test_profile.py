@@ -318,6 +318,15 @@ def test_composite_is_the_sum_of_its_parts(seed: int) -> None:
     assert (area.poc, area.low, area.high) == (bar["poc"], bar["value_area_low"], bar["value_area_high"])
 
 
+def test_composite_refuses_rows_of_two_heights() -> None:
+    """One row number at two prices, and rows that merely do not meet; a negative price is no other height."""
+    low, high = profile(trades((0, 1, 1000, 5), (1, 1, -3, 1)), PERP), profile(trades((0, 1, 10_000, 7)), PERP, row_ticks=10)
+    assert composite(low)["price"].to_list() == [-0.3, 100.0]
+    for other in (high, profile(trades((0, 1, 20_000, 7)), PERP, row_ticks=10)):
+        with pytest.raises(InputError, match=r"0\.1 to 1 high.*one height"):
+            composite(pl.concat([low, other]))
+
+
 # letters
 
 

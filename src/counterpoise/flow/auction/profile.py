@@ -203,7 +203,16 @@ def composite(rows: pl.DataFrame) -> pl.DataFrame:
     -------
     polars.DataFrame
         ``row``, ``price``, ``buy_qty``, ``sell_qty``, ``unknown_qty``, ``trades``, lowest row first.
+
+    Raises
+    ------
+    InputError
+        If rows are not all of one height.
     """
+    heights = rows.filter(pl.col("row") != 0).select(pl.col("price") / pl.col("row")).to_series().to_numpy()
+    if len(heights) and not np.allclose(heights, heights[0], rtol=1e-9, atol=0.0):
+        found = f"{heights.min():g} to {heights.max():g}"
+        raise InputError(f"rows are {found} high [quote], expected one height; add up profiles made alike")
     sums = pl.col("buy_qty", "sell_qty", "unknown_qty", "trades").sum()
     return rows.group_by("row").agg(pl.col("price").first(), sums).sort("row")
 
