@@ -12,13 +12,15 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS
-from counterpoise.flow.tape.divergence import Divergences, chance_of_divergence, divergences, swings
+from counterpoise.flow.tape.divergence import GROUPS, Divergences, chance_of_divergence, divergences, swings
 from counterpoise.market.event import FIRST, GAP, LAST, TRADE, Events
 from counterpoise.market.symbol import parse_instrument
 from reference.binance_recordings import CAPTURES, read_recording
+from reference.law_cases import noun_of
 from reference.message_script import T0, events_of
 from reference.naive_divergence import naive_divergences, naive_swings, stretches
 from reference.random_stream import RandomStream
@@ -121,6 +123,28 @@ def test_a_reversal_in_bps_is_of_the_extreme(low: int, known: list[int]) -> None
     """Ten of 100,000 ticks are 100 ticks: that far is a reversal."""
     frame = swings(path((99_000, 1), (100_000, 1), (low, -1)), PERP, reversal_bps=10)
     assert frame["side"].to_list() == known
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_swings_in_ticks_have_a_mirror_image(seed: int) -> None:
+    """Sides exchanged and prices turned about a constant: highs are lows at the same moments, and so are divergences."""
+    events, turned = random_tape(seed, 300), [pl.col("side") * -1, pl.col("^cvd.*$") * -1 + 0.0]
+    flipped = events._replace(side=-events.side, price_ticks=2 * 600_000 - events.price_ticks)
+    for measure in (swings, divergences):
+        base, mirrored = (measure(e, PERP, reversal_ticks=3) for e in (events, flipped))
+        assert base.height > 5
+        prices = pl.selectors.starts_with("price")
+        assert_frame_equal(base.drop(prices), mirrored.with_columns(turned).drop(prices), check_exact=True)
+        assert_frame_equal(base.select(prices), mirrored.select(prices * -1 + 120_000), rel_tol=0, abs_tol=1e-9)
+
+
+def test_swings_in_bps_have_none() -> None:
+    """A basis point is a smaller number of ticks lower down, so the mirror image may turn more often."""
+    ticks = np.array([100_000, 99_000, 100_100, 100_000, 100_200, 100_000])
+    events, flipped = (events_of((i, TRADE, [(1, int(t), 1)]) for i, t in enumerate(of)) for of in (ticks, 200_000 - ticks))
+    assert (swings(events, PERP, reversal_bps=10).height, swings(flipped, PERP, reversal_bps=10).height) == (2, 4)
+    for measure in (swings, divergences):
+        assert {c.mirror for g in GROUPS if noun_of(g.made_by) == measure.__name__ for c in g.columns} == {"free"}
 
 
 def test_the_first_extreme_is_no_swing() -> None:

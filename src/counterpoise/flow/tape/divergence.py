@@ -22,18 +22,24 @@ _FAR: Final = 20.0  # beyond it the integrand is below 1e-17
 _PANELS: Final = 4096
 _SWING_ZIGZAG: Final = "zig-zag: an extreme from which price has turned by a size"
 
+
+def _turned(*columns: Column) -> tuple[Column, ...]:
+    """A reversal in bps is of the extreme's price, so the swings of a mirror image are others; in ticks they are the same."""
+    return tuple(column._replace(mirror="free") for column in columns)
+
+
 GROUPS: Final = (
     Group(
         name="swings",
         says="swing highs and lows of the traded price",
         made_by="Swings",
         needs=("trades",),
-        columns=(
+        columns=_turned(
             Column("ts_local", "ns", "arrival of the trade that showed the swing: price had turned by the size"),
             Column("ts_swing", "ns", "arrival of the trade at the extreme, the first at that price"),
-            Column("side", "1", "+1 a high, −1 a low", mirror="odd"),
-            Column("price", "quote", "price of the extreme", mirror="price"),
-            Column("cvd", "base", "CVD with that trade, since the first event", mirror="odd", size="linear"),
+            Column("side", "1", "+1 a high, −1 a low"),
+            Column("price", "quote", "price of the extreme"),
+            Column("cvd", "base", "CVD with that trade, since the first event", size="linear"),
         ),
         source=_SWING_ZIGZAG,
     ),
@@ -42,16 +48,16 @@ GROUPS: Final = (
         says="price made a new extreme and CVD did not, or the reverse, from swing to swing",
         made_by="Divergences",
         needs=("trades",),
-        columns=(
+        columns=_turned(
             Column("ts_local", "ns", "arrival of the trade that showed the second swing"),
-            Column("side", "1", "−1 bearish, between two highs; +1 bullish, between two lows", mirror="odd"),
+            Column("side", "1", "−1 bearish, between two highs; +1 bullish, between two lows"),
             Column("hidden", "1", "CVD made the new extreme and price did not"),
             Column("ts_first", "ns", "arrival of the trade at the first swing"),
             Column("ts_second", "ns", "arrival of the trade at the second swing"),
-            Column("price_first", "quote", "price at the first swing", mirror="price"),
-            Column("price_second", "quote", "price at the second swing", mirror="price"),
-            Column("cvd_first", "base", "CVD with the first swing, since the first event", mirror="odd", size="linear"),
-            Column("cvd_second", "base", "CVD with the second swing", mirror="odd", size="linear"),
+            Column("price_first", "quote", "price at the first swing"),
+            Column("price_second", "quote", "price at the second swing"),
+            Column("cvd_first", "base", "CVD with the first swing, since the first event", size="linear"),
+            Column("cvd_second", "base", "CVD with the second swing", size="linear"),
             Column("strength", "1", "change of CVD over all that was traded between the swings, 0 to 1"),
             Column("unknown_share", "1", "share of that by aggressors whom the venue does not name"),
         ),
