@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import MS_NS, SECOND_NS
 from counterpoise.flow.book.absorption import Absorption, find_absorption
+from counterpoise.flow.kernels import absorption as k
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument
@@ -67,6 +68,20 @@ def test_random_streams_hold_every_end() -> None:
 
 def test_equals_naive_twin_on_the_shortest_patience() -> None:
     assert assert_equals_naive(stream(3, messages=80), **LOOSE, threshold="qty:0.001").height > 3
+
+
+def test_a_long_silence_counts_window_by_window() -> None:
+    """More windows without a trade than are worth counting one by one, and a memory that is longer still."""
+    fills = [(0.5, 7), (1.5, 100), (2.5, 300), (20_000.5, 1)]
+    one = Absorption(PERP, within_ns=SECOND_NS, patience_ns=SECOND_NS, memory=10_000)
+    one.push(events_of((at, TRADE, [(1, 100, lots)]) for at, lots in fills))
+    block = one._state[k.BLOCKS : k.BLOCKS + k.BLOCK]
+    mean, variance, alpha = 100.0, 0.0, 2 / 10_001
+    for volume in (300, *[0] * 19_997):
+        away = volume - mean
+        mean, variance = mean + alpha * away, (1 - alpha) * (variance + alpha * away**2)
+    assert block[k.SEEN] == 19_999
+    assert block[k.MEAN : k.VARIANCE + 1].view(np.float64).tolist() == pytest.approx([mean, variance], rel=1e-9)
 
 
 START = (0, SNAPSHOT, [(1, 99, 50), (1, 100, 10), (-1, 102, 10), (-1, 103, 50)])

@@ -97,27 +97,35 @@ STATUS: Final = 4
 BLOCKS: Final = STATUS + STATUS_SIZE
 STATE_SIZE: Final = BLOCKS + 2 * BLOCK
 NEVER: Final = 2**62
-_MOST_EMPTY: Final = 4096  # bins without a trade that are still counted one by one
 
 
 @kernel
 def _roll(block: Int1D, settings: Float1D, ts: int) -> None:
-    """Close the bins of recent volume that ended by now: exponential mean and variance (West 1979)."""
+    """Close the bins of recent volume that ended by now: exponential mean and variance (West 1979).
+
+    Over n bins without a trade m → ρm and s² → ρ(s² + (1 − ρ)m²), with ρ = (1 − α)ⁿ.
+    """
     number = ts // np.int64(settings[WITHIN_NS])
-    real, alpha = block[MEAN : VARIANCE + 1].view(np.float64), settings[ALPHA]
-    for _ in range(min(number - block[BIN], _MOST_EMPTY) if block[BIN] else 0):
-        if not block[SKIP]:
-            away = block[BIN_LOTS] - real[0]
-            if block[SEEN]:
-                real[0] += alpha * away
-                real[1] = (1 - alpha) * (real[1] + alpha * away * away)
-            else:
-                real[0] = block[BIN_LOTS]
-            block[SEEN] += 1
-        block[BIN_LOTS], block[SKIP] = 0, 0
     if block[BIN] == 0:
-        block[SKIP] = 1
-    block[BIN] = number
+        block[BIN], block[SKIP] = number, 1
+    if number == block[BIN]:
+        return
+    real, alpha = block[MEAN : VARIANCE + 1].view(np.float64), settings[ALPHA]
+    if not block[SKIP]:
+        away = block[BIN_LOTS] - real[0]
+        if block[SEEN]:
+            real[0] += alpha * away
+            real[1] = (1 - alpha) * (real[1] + alpha * away * away)
+        else:
+            real[0] = block[BIN_LOTS]
+        block[SEEN] += 1
+    empty = number - block[BIN] - 1
+    if empty:
+        kept = (1 - alpha) ** empty
+        real[1] = kept * (real[1] + (1 - kept) * real[0] * real[0])
+        real[0] *= kept
+        block[SEEN] += empty
+    block[BIN], block[BIN_LOTS], block[SKIP] = number, 0, 0
 
 
 @inner_kernel
