@@ -328,6 +328,7 @@ def test_nothing_comes_of_nothing() -> None:
         ({"values": (5, 1)}, InputError, "values to trade must ascend"),
         ({"bins": Bins("volum", Decimal(1))}, UnknownName, "did you mean 'volume'"),
         ({"bins": Bins("volume", Decimal("1e40"))}, InputError, r"at most about volume:4\.?6"),
+        ({"bins": Bins("trades", Decimal("2.5"))}, InputError, "give a whole number, like trades:2"),
         ({"stale_ns": 0}, InputError, "stale and matching time must be positive"),
         ({"locked": "skipp"}, UnknownName, "did you mean 'skip'"),
         ({"quotes": "tickr"}, UnknownName, "did you mean 'ticker'"),

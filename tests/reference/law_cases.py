@@ -39,7 +39,6 @@ class Case(NamedTuple):
 
 
 GIVEN: Final = "it compares with an amount that was given"
-FIRST_SIGN: Final = "the sign it expects at first is that of a purchase"
 WORTH: Final = "it compares notionals, which turn with the price"
 
 LOOSE: Final[dict[str, dict[str, Any]]] = {
@@ -129,7 +128,7 @@ CASES: Final[dict[str, dict[str, Case]]] = {
     "footprintbars": {
         "": Case(bins("1s")),
         "range": Case(bins("range:3", row_ticks=5), no_mirror="a row of several ticks has a low edge only"),
-        "tick-imbalance": Case(bins("tick-imbalance:4"), no_mirror=FIRST_SIGN),
+        "tick-imbalance": Case(bins("tick-imbalance:4")),
     },
     "illiquidity": {
         "time": Case(bins("500ms", window=4)),
@@ -159,7 +158,7 @@ CASES: Final[dict[str, dict[str, Case]]] = {
         "": Case(bins("1s")),
         "trades": Case(bins("trades:7", **AFTER)),
         "range": Case(bins("range:2", **AFTER)),
-        "tick-imbalance": Case(bins("tick-imbalance:5", **AFTER), no_mirror=FIRST_SIGN),
+        "tick-imbalance": Case(bins("tick-imbalance:5", **AFTER)),
         "volume": Case(bins("volume:3", **AFTER), no_scale=GIVEN),
         "notional": Case(bins("notional:100000", **AFTER), no_scale=GIVEN, no_mirror=WORTH),
     },

@@ -26,7 +26,7 @@ _RULES: Final = {
     "tick-imbalance": k.TICK_IMBALANCE,
 }
 _EXPECTED_TRADES: Final = Decimal(500)
-_FIRST_SIGN: Final = 0.5  # first guess of |E[b]|
+_FIRST_SIGN: Final = 0.0  # first guess of E[b]: neither side is expected
 _LARGEST: Final = 1 << 53  # a setting is a double
 _LARGEST_SUM: Final = {k.VOLUME: 1 << 62, k.NOTIONAL: 1 << 120}  # whose last digit does not matter
 
@@ -97,6 +97,8 @@ class Bins(NamedTuple):
         if self.rule not in _RULES:
             raise UnknownName("bin rule", self.rule, _RULES)
         rule = _RULES[self.rule]
+        if rule in (k.TRADE_COUNT, k.TICK_IMBALANCE) and self.size != int(self.size):
+            raise InputError(f"bins of {self} count trades: give a whole number, like {self.rule}:{max(1, int(self.size))}")
         unit = Fraction(1)
         if rule == k.VOLUME:
             unit = Fraction(instrument.flow_grid.step)
