@@ -1,0 +1,179 @@
+"""The kernel of cascades against its slow twin, on random small markets with every lever."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from counterpoise.market.book import grow_ladder, new_ladder
+from counterpoise.sim.kernels import cascade as steps
+from counterpoise.sim.kernels import liquidation as books
+from reference.naive_cascade import Account, NaiveCascade
+
+PLAN = {
+    "side": steps.SIDE,
+    "start": steps.START,
+    "shock_keys": steps.SHOCK_KEYS,
+    "shock_steps": steps.SHOCK_STEPS,
+    "fee_ppm": steps.FEE_PPM,
+    "adl_rule": steps.ADL_RULE,
+    "rerank": steps.RERANK,
+    "throttle": steps.THROTTLE,
+    "band": steps.BAND,
+    "auction_ticks": steps.AUCTION_TICKS,
+    "window": steps.WINDOW,
+    "halt": steps.HALT,
+    "factor_after": steps.FACTOR_AFTER,
+    "backstop": steps.BACKSTOP,
+    "backstop_discount": steps.BACKSTOP_DISCOUNT,
+    "fraction_ppm": steps.FRACTION_PPM,
+}
+PATH = {
+    "mark": steps.P_MARK,
+    "triggered": steps.P_TRIGGERED,
+    "book": steps.P_BOOK,
+    "backstop": steps.P_BACKSTOP,
+    "adl": steps.P_ADL,
+    "queued": steps.P_QUEUED,
+    "fund": steps.P_FUND,
+    "halted": steps.P_HALTED,
+    "value": steps.P_VALUE,
+}
+TIERS = [(0, 0.01, 0.0), (40_000, 0.03, 800.0), (90_000, 0.1, 7_100.0)]
+STEPS = 40
+
+
+def random_case(seed: int) -> dict[str, Any]:
+    draw = np.random.default_rng(seed)
+    side = int(draw.choice([1, -1]))
+    start = side * 1000
+
+    def maybe(value: int) -> int:
+        return value if draw.random() < 0.5 else steps.NONE
+
+    plan = {
+        "side": side,
+        "start": start,
+        "shock_keys": int(draw.integers(1, 150)),
+        "shock_steps": int(draw.integers(1, 6)),
+        "fee_ppm": int(draw.integers(0, 20_000)),
+        "adl_rule": int(draw.integers(-1, 3)),
+        "rerank": int(draw.integers(1, 40)),
+        "throttle": maybe(int(draw.integers(1, 400))),
+        "band": maybe(int(draw.integers(1, 30))),
+        "auction_ticks": maybe(int(draw.integers(5, 80))),
+        "window": int(draw.integers(1, 4)),
+        "halt": int(draw.integers(1, 5)),
+        "factor_after": maybe(int(draw.integers(10, 100))),
+        "backstop": int(draw.choice([0, 300])),
+        "backstop_discount": int(draw.integers(0, 30_000)),
+        "fraction_ppm": int(draw.choice([1_000_000, 300_000])),
+    }
+    return {
+        "plan": plan,
+        "accounts": [random_account(draw, start) for _ in range(int(draw.integers(0, 60)))],
+        "full": draw.integers(0, int(draw.choice([2, 30])), 700).tolist(),
+        "fund": int(draw.choice([0, 3_000, 10**9])),
+        "factor": float(draw.choice([0.5, 2.0])),
+        "refill_keep": float(draw.choice([1.0, 0.9, 0.5])),
+        "keys_per_lot": float(draw.choice([0.0, 0.02])),
+        "shares": [0.3, 0.7],
+        "keeps": [1.0, 0.8],
+    }
+
+
+def random_account(draw: np.random.Generator, start: int) -> tuple[int, bool, int, int, int]:
+    lots, entry = int(draw.integers(1, 120)), start + int(draw.integers(-40, 40))
+    taker = bool(draw.random() < 0.6)
+    gain = lots * (start - entry) * (1 if taker else -1)
+    collateral = max(1, int(lots * 1000 * draw.uniform(0.005, 0.4)) - gain) - (lots * 60 if draw.random() < 0.05 else 0)
+    return lots, taker, entry, collateral, int(draw.integers(1000, 50_000))
+
+
+def by_kernel(case: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    plan = np.zeros(steps.PLAN_SIZE, np.int64)
+    for name, at in PLAN.items():
+        plan[at] = case["plan"][name]
+    columns = np.zeros((books.ACCOUNT_FIELDS, len(case["accounts"])), np.int64)
+    for i, row in enumerate(case["accounts"]):
+        columns[[books.LOTS, books.TAKER, books.ENTRY, books.COLLATERAL, books.WEIGHTING], i] = row
+    state = np.zeros(books.STATE_SIZE, np.int64)
+    state[books.FUND] = case["fund"]
+    state[[books.QUEUE_HEAD, books.QUEUE_TAIL]] = books.NO_ACCOUNT
+    state[books.TOP_ENTRY], state[books.RANK_KEY] = steps.NONE, books.NO_ENTRY
+    floors, rates, cums = (np.array(column) for column in zip(*TIERS, strict=True))
+    side, start, full = case["plan"]["side"], case["plan"]["start"], np.array(case["full"], np.int64)
+    book, heads = grow_ladder(new_ladder()), np.empty(len(full), np.int64)
+    assert steps.load_levels(book, (1 - side) // 2, full, start, 0) == len(full)
+    books.fill_lists(columns, state, heads, rates, cums, 1.0, side, start)
+    path, by_tier = np.zeros((STEPS, steps.PATH_FIELDS), np.int64), np.zeros((STEPS, len(TIERS)), np.int64)
+    count = columns.shape[1]
+    steps.run_steps(
+        book,
+        full,
+        columns,
+        state,
+        heads,
+        np.empty(count, np.int64),
+        np.empty(count),
+        path,
+        by_tier,
+        plan,
+        rates,
+        cums,
+        floors,
+        np.array(case["shares"]),
+        np.array(case["keeps"]),
+        case["keys_per_lot"],
+        case["refill_keep"],
+        case["factor"],
+    )
+    return path, by_tier, columns, state
+
+
+def by_twin(case: dict[str, Any]) -> tuple[NaiveCascade, list[dict[str, int]]]:
+    given = {name: case[name] for name in ("plan", "full", "fund", "shares", "keeps", "keys_per_lot", "refill_keep", "factor")}
+    twin = NaiveCascade(accounts=[Account(*row) for row in case["accounts"]], tiers=TIERS, **given)
+    return twin, twin.run(STEPS)
+
+
+@pytest.mark.parametrize("block", range(6))
+def test_kernel_equals_naive_twin(block: int) -> None:
+    deleveraged = halted = 0
+    for seed in range(20 * block, 20 * block + 20):
+        case = random_case(seed)
+        path, by_tier, columns, state = by_kernel(case)
+        twin, rows = by_twin(case)
+        for name, at in PATH.items():
+            assert path[:, at].tolist() == [row[name] for row in rows], (seed, name)
+        assert by_tier.tolist() == [[row.get(f"tier{k}", 0) for k in range(len(TIERS))] for row in rows], seed
+        for name, at in (("lots", books.LOTS), ("collateral", books.COLLATERAL), ("todo", books.TODO), ("owed", books.OWED)):
+            assert columns[at].tolist() == [getattr(a, name) for a in twin.accounts], (seed, name)
+        for name, at in (("adl_lots", books.ADL_LOTS), ("adl_value", books.ADL_VALUE)):
+            assert columns[at].tolist() == [getattr(a, name) for a in twin.accounts], (seed, name)
+        assert state[books.MARKET_CASH : books.BACKSTOP_LOTS + 1].tolist() == [*twin.market, *twin.backstop], seed
+        deleveraged += int(path[:, steps.P_ADL].sum())
+        halted += int(path[:, steps.P_HALTED].sum())
+    assert deleveraged
+    assert halted
+
+
+def test_ranking_of_many_equals_naive_sort() -> None:
+    """More counterparties than one ranking holds: the first ones, in order."""
+    draw = np.random.default_rng(3)
+    n = 30_000
+    columns = np.zeros((books.ACCOUNT_FIELDS, n), np.int64)
+    columns[books.LOTS] = draw.integers(0, 50, n)
+    columns[books.ENTRY] = draw.integers(800, 1200, n)
+    columns[books.COLLATERAL] = draw.integers(1, 20_000, n)
+    state, ranking, scores = np.zeros(books.STATE_SIZE, np.int64), np.empty(n, np.int64), np.empty(n)
+    count = books.rank_counterparties(columns, state, ranking, scores, 1000, 1020, 0)
+    lots, entry, collateral = (columns[f].astype(float) for f in (books.LOTS, books.ENTRY, books.COLLATERAL))
+    held = np.flatnonzero((lots > 0) & (entry > 1000) & (entry >= 1020))
+    value = (entry - 1000) / entry * (lots * 1000) / (collateral + lots * (entry - 1000))
+    expected = held[np.lexsort((held, -value[held]))]
+    assert 8192 <= count < len(held)
+    assert ranking[:count].tolist() == expected[:count].tolist()
+    assert state[books.TOP_ENTRY] == int(entry[lots > 0].max())
