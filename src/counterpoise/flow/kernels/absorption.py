@@ -108,23 +108,19 @@ def _roll(block: Int1D, settings: Float1D, ts: int) -> None:
     number = ts // np.int64(settings[WITHIN_NS])
     if block[BIN] == 0:
         block[BIN], block[SKIP] = number, 1
-    if number == block[BIN]:
-        return
-    real, alpha = block[MEAN : VARIANCE + 1].view(np.float64), settings[ALPHA]
-    if not block[SKIP]:
-        away = block[BIN_LOTS] - real[0]
-        if block[SEEN]:
-            real[0] += alpha * away
-            real[1] = (1 - alpha) * (real[1] + alpha * away * away)
-        else:
-            real[0] = block[BIN_LOTS]
-        block[SEEN] += 1
     empty = number - block[BIN] - 1
-    if empty:
-        kept = (1 - alpha) ** empty
-        real[1] = kept * (real[1] + (1 - kept) * real[0] * real[0])
-        real[0] *= kept
-        block[SEEN] += empty
+    if empty < 0:
+        return
+    real = block[MEAN : VARIANCE + 1].view(np.float64)
+    if not block[SKIP]:
+        away, alpha = block[BIN_LOTS] - real[0], settings[ALPHA] if block[SEEN] else 1.0
+        real[0] += alpha * away
+        real[1] = (1 - alpha) * (real[1] + alpha * away * away)
+        block[SEEN] += 1
+    kept = (1 - settings[ALPHA]) ** empty
+    real[1] = kept * (real[1] + (1 - kept) * real[0] * real[0])
+    real[0] *= kept
+    block[SEEN] += empty
     block[BIN], block[BIN_LOTS], block[SKIP] = number, 0, 0
 
 
