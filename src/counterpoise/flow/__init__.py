@@ -3,6 +3,7 @@
 from counterpoise.flow.auction.definition import IMBALANCES, NODES, VALUE_AREAS
 from counterpoise.flow.auction.diagonal import diagonal_imbalances, stacked_imbalances
 from counterpoise.flow.auction.footprint import Footprint, FootprintBars, footprint, footprint_bars
+from counterpoise.flow.auction.market_profile import auction as session_auction
 from counterpoise.flow.auction.market_profile import market_profile
 from counterpoise.flow.auction.naked import NakedLevels, naked_levels
 from counterpoise.flow.auction.profile import (
@@ -185,6 +186,7 @@ __all__ = [
     "relative_volume",
     "resilience",
     "reversion",
+    "session_auction",
     "session_profile",
     "size_groups",
     "sized_flow",

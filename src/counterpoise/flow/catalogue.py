@@ -9,8 +9,8 @@ import polars as pl
 
 from counterpoise.core.errors import UnknownName
 from counterpoise.flow import integrated, measure_frame, microprice
-from counterpoise.flow.auction import footprint, market_profile, naked, profile
-from counterpoise.flow.book import absorption, sweeps
+from counterpoise.flow.auction import diagonal, footprint, market_profile, naked, profile, value_area
+from counterpoise.flow.book import absorption, recovery, sweeps
 from counterpoise.flow.column import Group
 from counterpoise.flow.cross import (
     best_quotes,
@@ -45,15 +45,18 @@ CATALOGUE: Final[tuple[Group, ...]] = (
     *integrated.GROUPS,
     *microprice.GROUPS,
     *absorption.GROUPS,
+    *recovery.GROUPS,
     *sweeps.GROUPS,
     *divergence.GROUPS,
     *seasonality.GROUPS,
     *sized_flow.GROUPS,
     *tape.GROUPS,
+    *diagonal.GROUPS,
     *footprint.GROUPS,
     *market_profile.GROUPS,
     *naked.GROUPS,
     *profile.GROUPS,
+    *value_area.GROUPS,
     *cross_impact_fit.GROUPS,
     *illiquidity.GROUPS,
     *impact_fit.GROUPS,

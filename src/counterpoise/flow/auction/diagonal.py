@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import polars as pl
 
-__all__ = ["diagonal_imbalances", "stacked_imbalances"]
+from counterpoise.flow.column import Column, Group
+
+__all__ = ["GROUPS", "diagonal_imbalances", "stacked_imbalances"]
 
 _SIDES = ((1, "buy", "sell"), (-1, "sell", "buy"))
 
@@ -67,3 +71,43 @@ def stacked_imbalances(rows: pl.DataFrame) -> pl.DataFrame:
             )
         )
     return pl.concat(parts).drop("run").sort(["bar", "low", "side"], descending=[False, False, True])
+
+
+_WHICH: Final = (
+    Column("ts", "ns", "end of the bar, exclusive", "free", "free"),
+    Column("bar", "count", "number of the bar", "free", "free"),
+    Column("side", "1", "+1 buyers, -1 sellers", "free", "free"),
+)
+_SOURCE: Final = "definitions in counterpoise.flow.auction.definition"
+# rows of several ticks have a low edge only, and which rows there are depends on a least quantity
+GROUPS: Final[tuple[Group, ...]] = (
+    Group(
+        "diagonal_imbalances",
+        "each row and side of a footprint that is out of balance with its diagonal opposite",
+        "diagonal_imbalances",
+        ("trades", "bins"),
+        (
+            *_WHICH,
+            Column("row", "1", "number of the row", "free", "free"),
+            Column("price", "quote", "low edge of the row", "free", "free"),
+            Column("qty", "base", "traded there by that side", "free", "free"),
+            Column("against_qty", "base", "by the other side a row lower (buyers) or higher (sellers)", "free", "free"),
+            Column("times", "1", "qty / against_qty, null against nothing", "free", "free"),
+        ),
+        _SOURCE,
+    ),
+    Group(
+        "stacked_imbalances",
+        "adjacent rows of a footprint out of balance to one side, as many as the definition asks for",
+        "stacked_imbalances",
+        ("trades", "bins"),
+        (
+            *_WHICH,
+            Column("low", "quote", "low edge of the lowest row", "free", "free"),
+            Column("high", "quote", "low edge of the highest row", "free", "free"),
+            Column("rows", "count", "rows of the stack", "free", "free"),
+            Column("qty", "base", "traded in them by that side", "free", "free"),
+        ),
+        _SOURCE,
+    ),
+)

@@ -10,10 +10,11 @@ import polars as pl
 from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.errors import InputError
 from counterpoise.flow.auction.definition import NodeDefinition, ValueAreaDefinition, node_definition, value_area_definition
+from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import price_rows
 from counterpoise.market.instrument import Instrument
 
-__all__ = ["ValueArea", "nodes", "value_area"]
+__all__ = ["GROUPS", "ValueArea", "nodes", "value_area"]
 
 _WHOLE: Final = 10_000  # bps
 _MOST_ROWS: Final = 5_000_000
@@ -175,3 +176,35 @@ def _lowest_to_higher(level: Float1D, *, inner: bool) -> Float1D:
         out[i] = lowest if stack or inner else 0.0
         stack.append((float(height), lowest))
     return out
+
+
+_SOURCE: Final = "definitions in counterpoise.flow.auction.definition"
+GROUPS: Final[tuple[Group, ...]] = (
+    Group(
+        "nodes",
+        "high-volume and low-volume nodes of one profile",
+        "nodes",
+        ("trades",),
+        (
+            Column("node", "1", "high or low", "free"),
+            Column("row", "1", "number of the row", "free"),
+            Column("price", "quote", "low edge of the row", "free"),
+            Column("qty", "base", "what traded there", "free", "linear"),
+            Column("prominence", "1", "share of the greatest row, smoothed, by which it stands out", "free"),
+        ),
+        _SOURCE,
+    ),
+    Group(
+        "value_area",
+        "point of control and value area of one profile, or of letters",
+        "value_area",
+        ("trades",),
+        (
+            Column("poc", "quote", "low edge of the row with most; of equals the nearest to the centre", "free"),
+            Column("low", "quote", "low edge of the lowest row of the value area", "free"),
+            Column("high", "quote", "low edge of the highest row of the value area", "free"),
+            Column("share", "1", "of all that the rows from low to high hold", "free"),
+        ),
+        _SOURCE,
+    ),
+)

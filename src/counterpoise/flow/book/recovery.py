@@ -12,8 +12,9 @@ import polars as pl
 from counterpoise.core.arrays import Bool1D, Float1D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.column import Column, Group
 
-__all__ = ["Median", "median_time", "resilience"]
+__all__ = ["GROUPS", "Median", "median_time", "resilience"]
 
 _NEEDED: Final = (
     "side",
@@ -40,6 +41,30 @@ _SCHEMA: Final = {
     "rho_low_per_s": pl.Float64,
     "rho_high_per_s": pl.Float64,
 }
+
+GROUPS: Final[tuple[Group, ...]] = (
+    Group(
+        name="resilience",
+        says="how soon the book recovers from sweeps: medians with intervals, those that never recovered counted in",
+        made_by="resilience",
+        needs=("trades", "depth"),
+        columns=(
+            Column("side", "1", "of the aggressor: +1 buys, -1 sells, 0 both", "odd"),
+            Column("what", "1", "half or ninety: of the lost depth; spread: as before the sweep"),
+            Column("sweeps", "count", "sweeps counted"),
+            Column("recovered", "count", "of them while they were watched"),
+            Column("unseen", "count", "left out, because the book never showed a loss"),
+            Column("unsound", "count", "left out, because the book before was not in order or the sweep was not followed"),
+            Column("median_ns", "ns", "median time to recovery, null where too few recovered"),
+            Column("low_ns", "ns", "lower confidence limit of it"),
+            Column("high_ns", "ns", "upper confidence limit of it, null where there is none"),
+            Column("rho_per_s", "1/s", "rate of an exponential recovery with that median; null of the spread"),
+            Column("rho_low_per_s", "1/s", "lower confidence limit of it"),
+            Column("rho_high_per_s", "1/s", "upper confidence limit of it"),
+        ),
+        source="Kaplan, Meier (1958); Brookmeyer, Crowley (1982); Obizhaeva, Wang (2013)",
+    ),
+)
 
 
 class Median(NamedTuple):
