@@ -76,9 +76,14 @@ def print_sum(timing: Timing, rows: int) -> None:
 
 
 def binned(events: Events, instrument: Instrument, target_ns: float | None) -> list[Job]:
-    """All that `Measures` computes in its one pass, on depth and trades."""
+    """`Measures` on depth and trades: with all it computes, and without bands and values, which leaves OFI and CVD."""
+
+    def alone() -> None:
+        measure(events, instrument, bins=BINS, bands_bps=(), values=())
+
     return [
-        job("Measures, depth and trades", events.rows, lambda: measure(events, instrument, bins=BINS), target_ns),
+        job("Measures, depth and trades", events.rows, lambda: measure(events, instrument, bins=BINS)),
+        job("Measures, OFI and CVD alone", events.rows, alone, target_ns),
         job("Book.apply, depth and trades", events.rows, lambda: Book().apply(events)),
     ]
 

@@ -72,7 +72,7 @@ class BestQuotes(Stream):
 
     def until(self, ts_ns: int) -> pl.DataFrame:
         """Let time pass though no event says so; returns what it brought, which is staleness if anything."""
-        self.event((ts_ns, 0, 0, 0, NO_ROW, 0, 0, 0, 0))
+        self._pass_time(ts_ns, NO_ROW)
         return self.drain()
 
     def _frame(self, rows: Int2D) -> pl.DataFrame:

@@ -106,7 +106,7 @@ class MarketBins(Stream):
     def until(self, ts_ns: int) -> pl.DataFrame:
         """Close the bins that end at or before a time, though no event says so; opens none."""
         if self._state[k.BIN_END] <= ts_ns:
-            self.event((ts_ns, 0, 0, 0, NO_ROW, 0, 0, 0, 0))
+            self._pass_time(ts_ns, NO_ROW)
         return self.drain()
 
     def _begin(self, first_ns: int, last_ns: int) -> None:
@@ -121,7 +121,7 @@ class MarketBins(Stream):
     def _close(self) -> None:
         end = int(self._state[k.BIN_END])
         if end != k.NOT_OPEN:
-            self.event((end, 0, 0, 0, NO_ROW, 0, 0, 0, 0))
+            self._pass_time(end, NO_ROW)
 
     def _frame(self, rows: Int2D) -> pl.DataFrame:
         price = self.instrument.price_grid
