@@ -18,7 +18,7 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.stream import Stream
-from counterpoise.market.event import Events
+from counterpoise.market.event import TRADE, Events
 from reference.flow_walk import Found, assert_described, column_of, measures, run, streams
 from reference.law_cases import CENTRE, stream_for
 
@@ -26,6 +26,7 @@ SEEDS: Final = (1, 2, 3)
 MEASURES, STREAMS = measures(), streams()
 each_measure = pytest.mark.parametrize("one", [MEASURES[name] for name in sorted(MEASURES)], ids=lambda one: one.name)
 each_stream = pytest.mark.parametrize("one", [STREAMS[name] for name in sorted(STREAMS)], ids=lambda one: one.name)
+ROOMS: Final = {"auction", "book", "tape"}  # where a trade of no quantity is no trade
 OPPOSITES: Final = {"buy": "sell", "bid": "ask", "long": "short", "high": "low", "max": "min"}
 OPPOSITES.update({other: word for word, other in OPPOSITES.items()})
 
@@ -37,6 +38,11 @@ def events_for(one: Found, seed: int) -> Events:
         return events
     late = np.where(np.arange(events.rows) < events.rows // 2, 0, 30 * SECOND_NS)
     return events._replace(ts_local=events.ts_local + late, ts_venue=events.ts_venue + late)
+
+
+def room_of(one: Found) -> str:
+    """Folder of `counterpoise.flow` that a measure lies in."""
+    return one.make.func.__module__.split(".")[2]  # type: ignore[attr-defined, no-any-return]
 
 
 def known(frame: pl.DataFrame, now: int) -> pl.DataFrame:
@@ -111,6 +117,20 @@ def test_pieces_are_the_whole(one: Found) -> None:
     cuts = [0, *sorted(random.Random(3).sample(range(1, events.rows), 9)), events.rows]
     pieces = (events.cut(start, stop) for start, stop in pairwise(cuts))
     assert_frame_equal(one.make(pieces), one.make(events), check_exact=True)
+
+
+@pytest.mark.parametrize("one", [one for one in MEASURES.values() if room_of(one) in ROOMS], ids=lambda one: one.name)
+def test_trades_of_no_quantity_are_passed_over(one: Found) -> None:
+    """A trade of nothing at another price, after each trade, changes no row."""
+    for seed in SEEDS:
+        events = events_for(one, seed)
+        again = np.repeat(np.arange(events.rows), 1 + (events.kind == TRADE))
+        nothing = np.flatnonzero(np.diff(again, prepend=-1) == 0)
+        more = Events._make(column[again] for column in events)
+        more.qty_lots[nothing] = 0
+        more.price_ticks[nothing] += 7
+        assert len(nothing) > 20
+        assert_frame_equal(one.make(more), one.make(events), check_exact=True)
 
 
 @pytest.mark.parametrize("one", [one for one in MEASURES.values() if not one.case.no_scale], ids=lambda one: one.name)
