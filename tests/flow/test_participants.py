@@ -15,9 +15,9 @@ from polars.testing import assert_frame_equal, assert_series_equal
 
 from counterpoise.core.errors import InputError, SchemaError
 from counterpoise.core.units import SECOND_NS
-from counterpoise.flow.participants import centroids
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.measures import measure
+from counterpoise.flow.participants import centroids
 from counterpoise.flow.participants.event_features import FEATURES, event_features
 from counterpoise.flow.participants.participants import GROUPS, Participants
 from counterpoise.market.event import DELTA, SNAPSHOT, TRADE, Events

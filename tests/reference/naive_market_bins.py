@@ -32,8 +32,8 @@ class NaiveMarket:
             self.book.apply(row)
             if self.source != "depth" or not (ended or kind == GAP):
                 return False
-            self.state = self.book.state
             bid, ask = self.book.best(1), self.book.best(-1)
+            self.state = "GAPPED" if bid is None or ask is None else self.book.state
             sizes = [0 if p is None else self.book.sides[s][p] for s, p in ((1, bid), (-1, ask))]
             self.best = (bid, sizes[0], ask, sizes[1])
             return True

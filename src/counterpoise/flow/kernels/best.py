@@ -80,6 +80,8 @@ def _settled(book: Int1D, state: Int1D) -> None:
         key = book[side * HEAD + BEST]
         state[KEY + side] = key
         state[LOTS + side] = quantity_at(book, side, key) if key != NO_KEY else 0
+        if key == NO_KEY:  # a market with one side is no market
+            state[NOW] = GAPPED
 
 
 @kernel
