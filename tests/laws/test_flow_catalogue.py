@@ -82,7 +82,8 @@ NOT_WALKED: Final[dict[str, str]] = {
         (
             "add_up", "basis", "by_node", "chain_changes", "chain_flow", "composite", "diagonal_imbalances", "funding",
             "funding_settlements", "integrated_ofi", "merged_book", "nodes", "open_interest", "option_and_perp_flow",
-            "option_flow", "option_flow_by_strike", "option_trades", "prices_on_grid", "relative_volume", "resilience", "session_auction",
+            "option_flow", "option_flow_by_strike", "option_trades", "prices_on_grid", "relative_volume", "resilience",
+            "session_auction",
             "stacked_imbalances", "value_area", "wallets", "weighted_option_trades",
         ),
         TABLES,
