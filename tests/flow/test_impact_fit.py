@@ -140,6 +140,13 @@ def test_blocks_are_drawn_as_often_as_there_are_blocks() -> None:
     assert block_starts(35, block=3).tolist() == list(range(0, 33, 3))
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_what_is_no_number_is_refused(bad: float) -> None:
+    frame = bins(np.random.SeedSequence(1)).with_columns(ofi=pl.when(pl.int_range(pl.len()) == 7).then(bad).otherwise("ofi"))
+    with pytest.raises(InputError, match=f"flow is {bad} in row 7"):
+        fit_ofi_impact(frame)
+
+
 @pytest.mark.realdata
 @pytest.mark.parametrize(("name", "r2"), [("usdm", 0.42), ("coinm", 0.41), ("spot", 0.20)])
 def test_recordings(name: str, r2: float, data_dir: Path) -> None:

@@ -150,3 +150,12 @@ def test_trades_that_do_not_fit_are_refused() -> None:
         PAIR.cost(np.array([1]), np.array([1.0]))
     with pytest.raises(InputError, match="give participation="):
         Impact(temporary=TemporaryImpact(bps=1)).cost(np.array([1]), np.array([1.0]))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_trades_that_are_no_numbers_have_no_cost(bad: float) -> None:
+    ns = np.array([0, 1])
+    with pytest.raises(InputError, match="trade 0 of instrument 0"):
+        Impact(propagator=TransientImpact(bps_per_million=1.0)).cost(ns, np.array([bad, 1.0]))
+    with pytest.raises(InputError, match="participation 1 of instrument 0"):
+        Impact(temporary=TemporaryImpact(bps=1.0)).cost(ns, np.ones(2), participation=np.array([0.1, bad]))

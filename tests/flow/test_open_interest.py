@@ -127,3 +127,9 @@ def test_wrong_input() -> None:
         open_interest(table("open_interest", (0, 1), (9, 1)), table("mark_price", (0, 1)), PERP, every_ns=1)
     empty = open_interest(table("open_interest"), table("mark_price"), PERP, every_ns=1)
     assert empty.schema == measured([1], [1]).schema
+
+
+def test_endless_numbers_are_refused() -> None:
+    reports = pl.DataFrame({"ts_local": [1, SECOND_NS + 1], "open_interest": [5.0, float("inf")]})
+    with pytest.raises(DataError, match="row 1 has open_interest inf"):
+        open_interest(reports, pl.DataFrame({"ts_local": [0], "mark_price": [1.0]}), PERP, every_ns=SECOND_NS)

@@ -160,7 +160,7 @@ def _require_terms(
 def _priced(frame: pl.DataFrame, column: str, ends: Int1D, *, max_age_ns: int, what: str) -> tuple[Float1D, Int1D]:
     """Last price before each bin's end, and its age."""
     ts, values = times_of(frame, "ts_local", what=what), numbers_of(frame, column, what=what)
-    bad = np.flatnonzero((values <= 0) | np.isinf(values))
+    bad = np.flatnonzero(values <= 0)
     if len(bad):
         raise DataError(f"{what}: row {bad[0]} has {column} {values[bad[0]]}, expected a positive price; drop such rows")
     return latest(ts, values, ends, max_age_ns=max_age_ns)

@@ -48,13 +48,19 @@ def numbers_of(frame: pl.DataFrame, column: str, *, what: str) -> Float1D:
     ------
     InputError
         If there is no such column, or it holds no numbers.
+    DataError
+        If a number is infinite.
     """
     if column not in frame.columns:
         raise InputError(f"{what} needs a column {column!r}, found {', '.join(frame.columns)}; rename the one that holds it")
     series = frame[column]
     if not (series.dtype.is_numeric() or series.dtype == pl.Null):
         raise InputError(f"{what}: column {column!r} is {series.dtype}, expected numbers")
-    return np.asarray(series.cast(pl.Float64).fill_null(float("nan")).to_numpy(), np.float64)
+    values = np.asarray(series.cast(pl.Float64).fill_null(float("nan")).to_numpy(), np.float64)
+    endless = np.flatnonzero(np.isinf(values))
+    if len(endless):
+        raise DataError(f"{what}: row {endless[0]} has {column} {values[endless[0]]}, expected a finite number; drop such rows")
+    return values
 
 
 def latest(ts: Int1D, values: Float1D, at: Int1D, *, max_age_ns: int) -> tuple[Float1D, Int1D]:

@@ -133,16 +133,24 @@ def draw_blocks(blocks: int, *, draws: int, rng: np.random.Generator) -> Int2D:
 
 
 def columns_of(frame: pl.DataFrame, **wanted: str | pl.Expr) -> pl.DataFrame:
-    """Columns by name or expression under the names of the keywords, as float64.
+    """Columns by name or expression under the names of the keywords, as float64; null where nothing is known.
 
     Raises
     ------
     InputError
-        If the frame lacks one.
+        If the frame lacks one, or a value is NaN or infinite.
     """
     expressions = {name: pl.col(what) if isinstance(what, str) else what for name, what in wanted.items()}
     needed = {root for expression in expressions.values() for root in expression.meta.root_names()}
     missing = sorted(needed - set(frame.columns))
     if missing:
         raise InputError(f"the frame lacks {', '.join(missing)}; it has {', '.join(frame.columns)}")
-    return frame.select(**{name: expression.cast(pl.Float64) for name, expression in expressions.items()})
+    columns = frame.select(**{name: expression.cast(pl.Float64) for name, expression in expressions.items()})
+    for column in columns:
+        wrong = (~column.is_finite()).arg_true()
+        if len(wrong):
+            raise InputError(
+                f"{column.name} is {column[wrong[0]]} in row {wrong[0]}, expected finite numbers, or null where nothing is "
+                "known; fill_nan(None) makes nulls"
+            )
+    return columns

@@ -273,7 +273,7 @@ class Impact(Config, frozen=True, kw_only=True):
         Raises
         ------
         InputError
-            If shapes do not fit, or the participation is missing.
+            If shapes do not fit, a value is not finite, or the participation is missing.
 
         Notes
         -----
@@ -301,7 +301,9 @@ class Impact(Config, frozen=True, kw_only=True):
                 f"temporary impact of participation needs the share of each of {flow.size} trades, found "
                 f"{'none' if participation is None else np.size(participation)}; give participation="
             )
-        return self.temporary.cost_bps(np.reshape(participation, flow.shape))
+        share = np.asarray(participation, np.float64).reshape(flow.shape)
+        _require_finite(share, "participation")
+        return self.temporary.cost_bps(share)
 
     def _flow(self, trade_ns: Int1D, signed_millions: Float2D) -> Float2D:
         """(n, k) trades."""
@@ -310,7 +312,15 @@ class Impact(Config, frozen=True, kw_only=True):
         expected = (len(trade_ns), max(len(self.instruments), 1))
         if flow.shape != expected:
             raise InputError(f"trades of {expected[1]} instruments at {expected[0]} times expected, found shape {flow.shape}")
+        _require_finite(flow, "trade")
         return flow
+
+
+def _require_finite(values: Float2D, what: str) -> None:
+    wrong = np.argwhere(~np.isfinite(values))
+    if len(wrong):
+        at = tuple(wrong[0].tolist())
+        raise InputError(f"{what} {at[0]} of instrument {at[1]} is {values[at]}, expected a finite number; give 0 for none")
 
 
 def nearest_psd(matrix: Float2D) -> Float2D:
