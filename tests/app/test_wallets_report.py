@@ -85,3 +85,13 @@ def test_what_cannot_be_read_or_written_is_said(file: Path, tmp_path: Path) -> N
     pl.DataFrame({"a": ["x"], "b": ["y"]}).write_csv(other)
     with pytest.raises(SchemaError, match="need columns src and dst"):
         wallets_report(other)
+
+
+def test_turnover_counts_a_record_once_and_adds_no_tokens(tmp_path: Path) -> None:
+    """A transfer of 5 recorded twice, and one of 1 from c: b has 6 of 12, where the duplicate would make it 11 of 22."""
+    path = tmp_path / "edges.parquet"
+    paid = pl.DataFrame({"src": ["a", "a", "c"], "dst": ["b", "b", "b"], "time": [1, 1, 2], "value": [5.0, 5.0, 1.0]})
+    paid.write_parquet(path)
+    assert wallets_report(path, top=2).concentration["top_share"][0] == pytest.approx(11 / 12)
+    paid.with_columns(token=pl.Series(["USDC", "USDC", "PEPE"])).write_parquet(path)
+    assert wallets_report(path).amounts == "transfers sent and received"

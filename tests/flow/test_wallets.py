@@ -234,9 +234,10 @@ def test_odd_input_is_counted() -> None:
         "no address": 1,
         "to oneself": 1,
         "recorded twice": 1,
-        "repeated pair": 2,
+        "repeated pair": 1,
         "mixed case": 4,
         "value NaN": 1,
+        "several tokens": 0,
         "time unknown": 0,
         "column memo": 8,
     }
@@ -318,6 +319,32 @@ def test_groups_name_every_column() -> None:
     found = wallets(frame_of(random_edges(1, timed=True)), rules=WalletRules(**RULES))  # type: ignore[arg-type]
     named = {column.name for column in GROUPS[0].columns}
     assert set(found.frame.columns) | set(found.clusters.columns) == named
+
+
+def test_values_of_several_tokens_are_not_added() -> None:
+    paid = pl.DataFrame(
+        {"src": ["a", "a", "b"], "dst": ["b", "b", "a"], "token": ["USDC", "PEPE", "ETH"], "value": [10.0, 1e9, 1.0]}
+    )
+    found = wallets(paid)
+    assert found.clusters.select("transfers", "value").rows() == [(3, None)]
+    assert dict(found.report.select("check", "count").iter_rows())["several tokens"] == 3
+    assert wallets(paid.with_columns(token=pl.lit("USDC"))).clusters["value"].to_list() == [1e9 + 11]
+
+
+def test_an_address_named_like_an_entity_is_another_holder() -> None:
+    found = wallets(pl.DataFrame({"src": ["a"], "dst": ["b"]}))
+    assert found.frame["entity"].to_list() == [0, 0]
+    held = found.concentration(pl.DataFrame({"address": ["a", "0"], "amount": [1.0, 1.0]}))
+    assert held["holders"].to_list() == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "missing", [{"address": ["a", None], "amount": [1.0, 5.0]}, {"address": ["a", "b"], "amount": [1, None]}]
+)
+def test_holdings_nobody_knows_are_refused(missing: dict[str, list[object]]) -> None:
+    found = wallets(pl.DataFrame({"src": ["a"], "dst": ["b"]}))
+    with pytest.raises(DataError, match="row 1 of the amounts"):
+        found.concentration(pl.DataFrame(missing))
 
 
 @pytest.mark.realdata

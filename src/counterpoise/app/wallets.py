@@ -9,7 +9,7 @@ import polars as pl
 
 from counterpoise.app.output import print_rows, write_frame
 from counterpoise.core.errors import InputError
-from counterpoise.flow.wallet.transfers import own_form
+from counterpoise.flow.wallet.transfers import read_transfers
 from counterpoise.flow.wallet.wallet_links import WalletRules
 from counterpoise.flow.wallet.wallets import WalletClusters, wallets
 
@@ -133,14 +133,14 @@ def _read(path: Path) -> pl.DataFrame:
 
 
 def _turnover(edges: pl.DataFrame) -> tuple[pl.DataFrame, str]:
-    """What each address sent and received, as far as it is known."""
-    valued = "value" in edges.columns and edges["value"].is_not_null().any()
-    amount = pl.col("value").cast(pl.Float64).fill_nan(None).fill_null(0.0) if valued else pl.lit(1.0)
-    kept = edges.with_columns(own_form(edges["src"].cast(pl.String)), own_form(edges["dst"].cast(pl.String)))
-    kept = kept.drop_nulls(["src", "dst"]).filter(pl.col("src") != pl.col("dst")).with_columns(amount=amount)
-    ends = [kept.select("amount", address=side) for side in ("src", "dst")]
-    held = pl.concat(ends).group_by("address").agg(pl.col("amount").sort().sum()).sort("address")
-    return held, "value sent and received" if valued else "transfers sent and received"
+    """What each address sent and received, as far as it is known: values, or where they are none the number of transfers."""
+    graph = read_transfers(edges)
+    valued = graph.transfers["value"].is_not_null().any()
+    amount = pl.col("value").fill_null(0.0) if valued else pl.lit(1.0)
+    ends = [graph.transfers.select(amount.alias("amount"), at=side) for side in ("src", "dst")]
+    held = pl.concat(ends).group_by("at").agg(pl.col("amount").sort().sum()).sort("at")
+    sums = held.select("amount", address=graph.addresses.gather(held["at"]))
+    return sums, "value sent and received" if valued else "transfers sent and received"
 
 
 def _write(found: WalletClusters, concentration: pl.DataFrame, out: Path) -> tuple[Path, ...]:

@@ -66,6 +66,7 @@ GROUPS: Final = (
             Column("qty", "base", "of the print", size="free"),
             Column("label", "1", "of the print's event; −1 when it has no features", size="free"),
             Column("net_qty", "base", "bought − sold by large prints of this label so far", mirror="odd", size="free"),
+            Column("quality", "1", "state of the book when it was heard"),
         ),
         source=_PAPER,
     ),

@@ -25,9 +25,11 @@ class TransferGraph(NamedTuple):
     addresses : (n,) pl.Series of str
         In their own form (see `own_form`), sorted; the number of an address is its place.
     pairs : pl.DataFrame
-        One row an ordered pair: ``src``, ``dst`` (numbers), ``transfers`` (count), ``value`` (sum; null when none is known).
+        One row an ordered pair: ``src``, ``dst`` (numbers), ``transfers`` (count), ``value`` (sum; null when none is known, or
+        when transfers are of several tokens).
     transfers : pl.DataFrame
-        Every kept transfer: ``src``, ``dst``, ``time`` [ns UTC] and ``value``, null where unknown; in order of time.
+        Every kept transfer: ``src``, ``dst``, ``time`` [ns UTC] and ``value``, null where unknown or where values of several
+        tokens would not add up; in order of time.
     timed : bool
         Whether every kept transfer has a time.
     report : pl.DataFrame
@@ -85,7 +87,8 @@ def read_transfers(edges: pl.DataFrame) -> TransferGraph:
     Notes
     -----
     Left out and counted: rows without an address, transfers to oneself, and records that stand twice (equal in every column,
-    time included; without times a repeated pair is a repeated transfer). A value that is NaN is unknown. O(rows log rows).
+    time included; without times a repeated pair is a repeated transfer). A value that is NaN is unknown. Values of several
+    tokens do not add up, so none is used: give one token, or values in one currency without ``token``. O(rows log rows).
     """
     frame, found = _columns(edges)
     raw = frame.height
@@ -97,9 +100,13 @@ def read_transfers(edges: pl.DataFrame) -> TransferGraph:
     loops = kept - frame.height
     timed = bool(frame.height) and frame["time"].null_count() == 0
     kept = frame.height
-    repeated = kept - frame.select("src", "dst").n_unique() if kept else 0
     if timed:
         frame = frame.unique(maintain_order=True)
+    repeated = frame.height - frame.select("src", "dst").n_unique() if kept else 0
+    valued = frame.filter(pl.col("value").is_not_null())
+    mixed_values = valued.height if valued["token"].n_unique() > 1 else 0
+    if mixed_values:
+        frame = frame.with_columns(value=pl.lit(None, pl.Float64))
     counts = [
         ("rows", raw, "read"),
         ("no address", nowhere, "left out"),
@@ -108,6 +115,7 @@ def read_transfers(edges: pl.DataFrame) -> TransferGraph:
         ("repeated pair", repeated, "kept: another transfer"),
         ("mixed case", mixed, "compared in small letters"),
         ("value NaN", int(found["nan"]), "value unknown"),
+        ("several tokens", mixed_values, "values not used: they do not add up"),
         ("time unknown", frame["time"].null_count(), "time rules not used" if not timed else ""),
         *((f"column {name}", raw, "not read") for name in edges.columns if name not in _KNOWN),
     ]

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from counterpoise.core.arrays import Int1D
-from counterpoise.core.errors import InputError, SchemaError, UnknownName
+from counterpoise.core.errors import DataError, InputError, SchemaError, UnknownName
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.wallet.communities import COMPONENTS, communities, components
 from counterpoise.flow.wallet.concentration import concentration_row
@@ -94,6 +94,15 @@ class WalletClusters:
         top : int
             The share of so many largest holders is given.
 
+        Raises
+        ------
+        SchemaError
+            If a column is missing.
+        DataError
+            If an address or amount is.
+        InputError
+            If an amount is negative or not finite, all are zero, or `top` is not positive.
+
         Returns
         -------
         pl.DataFrame
@@ -102,9 +111,13 @@ class WalletClusters:
         missing = {"address", "amount"} - set(amounts.columns)
         if missing:
             raise SchemaError(f"amounts need columns address and amount, found {amounts.columns}; rename them")
+        unknown = amounts.select(pl.any_horizontal(pl.col("address", "amount").is_null())).to_series().arg_true()
+        if len(unknown):
+            raise DataError(f"row {unknown[0]} of the amounts has no address or no amount; leave unknown holdings out")
         held = amounts.select(own_form(amounts["address"]), "amount").group_by("address").agg(pl.col("amount").sum())
         known = held.join(self.frame.select("address", "entity", "hub"), on="address", how="left").sort("address")
-        whose = pl.when(pl.col("entity").is_null()).then("address").otherwise(pl.col("entity").cast(pl.String))
+        alone = pl.format("address {}", "address")  # an address may be written like the number of an entity
+        whose = pl.when(pl.col("entity").is_null()).then(alone).otherwise(pl.format("entity {}", "entity"))
         known = known.with_columns(owner=whose, hub=pl.col("hub").fill_null(False))
         rows = [concentration_row("addresses", known["amount"], top=top)]
         for name, part in (("entities", known), ("entities without hubs", known.filter(~pl.col("hub")))):
