@@ -129,6 +129,26 @@ def test_pairs_of_a_feed_are_taken_and_the_past_is_refused() -> None:
         made.take({"binance:ETHUSDT": events[PERP.id]})
 
 
+@pytest.mark.parametrize(
+    ("markets", "more"),
+    [
+        (MARKETS[:2], {}),
+        (MARKETS, {"rates": RATES | {"USDT": 0.5}}),
+        (MARKETS, {"on_missing": "null"}),
+        (MARKETS, {"bins": SECOND}),
+        ((*MARKETS, PUT), {"deltas": {PUT.id: -0.25}}),
+    ],
+)
+def test_a_memory_of_another_is_refused_and_changes_nothing(markets: Any, more: dict[str, Any]) -> None:
+    made, usual = fresh(), {"bins": TENTH, "rates": RATES, "on_missing": "leave_out", "stale_ns": 4 * SECOND_NS}
+    made.take(streams(3))
+    other = Consolidated(markets, **(usual | more))
+    before = other.save()
+    with pytest.raises(InputError, match="it cannot go on in"):
+        other.restore(made.save())
+    assert other.save() == before
+
+
 BOOK = [(1, 3_000_000, 5), (-1, 3_000_002, 5)]
 
 
@@ -178,23 +198,22 @@ def test_sizes_doubled_do_what_is_said_of_each_column() -> None:
     assert all(np.array_equal(a, b) for n, part in events.items() for a, b in zip(part, kept[n], strict=True))
 
 
-def test_sides_exchanged_do_what_is_said_of_each_column() -> None:
-    """Of linear markets, whose coins do not depend on the price that is turned about."""
+def test_sides_exchanged_change_places_in_linear_markets() -> None:
+    """Their coins do not depend on the price that is turned about; those of inverse ones do, so no column promises it."""
     events = streams(3, (PERP, SPOT))
     turned = {n: e._replace(side=-e.side, price_ticks=2 * TICKS[n] - e.price_ticks) for n, e in events.items()}
     more: dict[str, Any] = {"bins": TENTH, "rates": RATES, "on_missing": "leave_out", "stale_ns": 4 * SECOND_NS}
     base, mirrored = (consolidate(given, [PERP, SPOT], **more) for given in (events, turned))
-    other = {"buy": "sell", "sell": "buy"}
-    seen = set()
-    for name in base.columns:
-        said, first = said_of(name).mirror, name.partition("_")[0]
-        if said == "free":
-            continue
-        expected = base[other[first] + name[len(first) :]] if said == "swaps" else base[name]
-        expected = 0 - expected if said == "odd" else expected
-        assert_frame_equal(mirrored.select(name), expected.alias(name).to_frame(), check_exact=True)
-        seen.add(said)
-    assert seen == {"swaps", "odd", "even"}
+    expected = base.select(
+        "trades",
+        "quality",
+        buy_coin="sell_coin",
+        sell_coin="buy_coin",
+        unknown_coin="unknown_coin",
+        cvd_coin=0 - pl.col("cvd_coin"),
+        ofi_coin=0 - pl.col("ofi_coin"),
+    )
+    assert_frame_equal(mirrored.select(expected.columns), expected, check_exact=True)
 
 
 def test_every_column_is_described() -> None:

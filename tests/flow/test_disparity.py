@@ -146,6 +146,27 @@ def fresh() -> Disparity:
     return Disparity(PAIR, bins=Bins.every(TENTH_NS), fees_bps=FEES, rates=RATES, on_missing="leave_out", stale_ns=STALE_NS)
 
 
+@pytest.mark.parametrize(
+    ("pair", "more"),
+    [
+        (PAIR[::-1], {}),
+        (PAIR, {"fees_bps": FEES | {COIN.id: 0.2}}),
+        (PAIR, {"bins": SECOND}),
+        (PAIR, {"rates": RATES | {"USDT": 0.5}}),
+        (PAIR, {"on_missing": "null"}),
+        (PAIR, {"stale_ns": SECOND_NS}),
+    ],
+)
+def test_a_memory_of_another_is_refused_and_changes_nothing(pair: Any, more: dict[str, Any]) -> None:
+    made, usual = fresh(), {"bins": Bins.every(TENTH_NS), "fees_bps": FEES, "rates": RATES, "on_missing": "leave_out"}
+    made.take(streams(3))
+    other = Disparity(pair, **({**usual, "stale_ns": STALE_NS} | more))
+    before = other.save()
+    with pytest.raises(InputError, match="it cannot go on in"):
+        other.restore(made.save())
+    assert other.save() == before
+
+
 def test_pairs_mirror_each_other() -> None:
     """Named the other way round, the mid disparity changes its sign and the edges change places."""
     events = streams(3)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -14,6 +17,7 @@ from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.flow.auction.footprint import FootprintBars
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.book.sweeps import Sweeps
+from counterpoise.flow.derivatives.liquidations import Liquidations
 from counterpoise.flow.live import Live
 from counterpoise.flow.measures import Measures
 from counterpoise.flow.stream import Stream
@@ -130,6 +134,25 @@ def test_a_memory_of_something_else_changes_nothing() -> None:
         with pytest.raises(InputError, match=words):
             live.restore(wrong)
         assert live.save() == before
+
+
+def test_terms_and_rules_are_part_of_a_memory() -> None:
+    small, large = (parse_instrument("okx:BTC-USDT-SWAP", multiplier=text) for text in ("0.01", "1"))
+    memory = Liquidations(small, bins=SECOND).save()
+    for other in (Liquidations(large, bins=SECOND), Liquidations(small, bins=SECOND, rules=())):
+        with pytest.raises(InputError, match="it cannot go on in"):
+            other.restore(memory)
+
+
+@pytest.mark.parametrize("of", [Measures, Liquidations])
+@pytest.mark.parametrize("shapes", [[(3,), (4,)], [(3, 1), (4,)], [], [(1,), (4000,), (2, 3)]])
+def test_arrays_of_another_size_are_no_memory(of: type[Stream], shapes: list[tuple[int, ...]]) -> None:
+    """Whatever they hold, the kernel would read beyond them."""
+    stream = of(PERP, bins=SECOND)  # type: ignore[call-arg]
+    held = msgspec.msgpack.decode(zlib.decompress(stream.save()))
+    held["arrays"] = [(shape, np.zeros(shape, np.int64).tobytes()) for shape in shapes]
+    with pytest.raises(InputError, match="no memory of a measure"):
+        stream.restore(zlib.compress(msgspec.msgpack.encode(held)))
 
 
 def test_a_row_that_cannot_be_is_taken_by_no_stream() -> None:

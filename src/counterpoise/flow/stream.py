@@ -23,7 +23,7 @@ from counterpoise.flow.kernels.bins import WRITTEN
 from counterpoise.market.book import grow_ladder, new_ladder, require_sound
 from counterpoise.market.event import DELTA, LIQUIDATION, QUOTE, SNAPSHOT, Events
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.kernels.ladder import room
+from counterpoise.market.kernels.ladder import LADDER_SIZE, room
 
 __all__ = ["NO_BOOK", "WRITTEN", "Rows", "Stream"]
 
@@ -74,6 +74,7 @@ class Stream:
         self._book = new_ladder() if book else NO_BOOK.copy()
         self._state = state
         self._settings = settings
+        self._least = len(self._book), len(state)
         self._out = np.zeros((_OUT_ROWS, width), np.int64)
         self.waiting = 0  # completed rows that `drain` would give
         self._closed: list[Int2D] = []
@@ -229,7 +230,7 @@ class Stream:
         Raises
         ------
         InputError
-            If the bytes are no memory, or one of another measure, instrument or settings.
+            If the bytes are no memory, or one of another measure, instrument or settings; then nothing has changed.
         """
         try:
             held = msgspec.msgpack.decode(zlib.decompress(memory))
@@ -239,15 +240,35 @@ class Stream:
             raise InputError(f"these bytes are no memory of a measure ({error}); give what save() gave") from error
         if made_by != self._made_by():
             raise InputError(f"this is the memory of {made_by}; it cannot go on in {self._made_by()}; make that one first")
+        if not self._fits(arrays):
+            shapes = ", ".join(str(array.shape) for array in arrays)
+            raise InputError(f"these bytes are no memory of a measure (arrays of {shapes}); give what save() gave")
         self._book, self._state, *self._closed = arrays
         self.waiting = sum(map(len, self._closed))
         self._last_ts, self._horizon = last_ts, _BEFORE_ALL
         self._set_extra(extra)
         return self
 
+    def _fits(self, arrays: list[Any]) -> bool:
+        """Whether a book, a state and closed rows are of the sizes that the kernel indexes; both may have grown."""
+        sizes = [array.shape for array in arrays[:2]]
+        flat = len(sizes) == 2 and all(len(shape) == 1 for shape in sizes)
+        whole = flat and all(shape[0] >= least for shape, least in zip(sizes, self._least, strict=True))
+        if whole and self._least[0] == len(NO_BOOK):
+            whole = sizes[0] == NO_BOOK.shape
+        elif whole:
+            times, rest = divmod(sizes[0][0] - LADDER_SIZE, self._least[0] - LADDER_SIZE)
+            whole = not rest and times & (times - 1) == 0  # its table doubles
+        return whole and all(array.ndim == 2 and array.shape[1] == self._out.shape[1] for array in arrays[2:])
+
     def _made_by(self) -> str:
-        of, settings = self.instrument, zlib.crc32(self._settings.tobytes())
-        return f"{type(self).__name__} of {of.id}, tick {of.tick}, lot {of.lot}, settings {settings:08x}"
+        of, settings = self.instrument, zlib.crc32(self._settings.tobytes() + self._words().encode())
+        terms = zlib.crc32(msgspec.json.encode(of))
+        return f"{type(self).__name__} of {of.id}, tick {of.tick}, lot {of.lot}, terms {terms:08x}, settings {settings:08x}"
+
+    def _words(self) -> str:
+        """Settings that are no numbers for the kernel, as text: a memory goes on only where they are the same."""
+        return ""
 
     def _extra(self) -> Any:
         """Anything else that must be remembered; plain numbers and lists."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,12 +21,14 @@ from counterpoise.flow.cross.by_node import ON_MISSING, OnMissing, Weight
 from counterpoise.flow.cross.market_bins import DEPTH_BANDS_BPS, FLOWS, MarketBins
 from counterpoise.flow.cross.market_sum import Part, by_delta, market_frame, mean_mid, part_of, total_frame
 from counterpoise.flow.cross.rates import Rates, RateTable, value_before
+from counterpoise.flow.stream import Stream
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument, InstrumentKind
 
-__all__ = ["GROUPS", "TOTAL", "Consolidated", "MarketEvents", "by_market", "consolidate"]
+__all__ = ["GROUPS", "TOTAL", "Consolidated", "MarketEvents", "by_market", "consolidate", "restored"]
 
 MarketEvents = Mapping[str, Events] | Iterable[tuple[Instrument, Events]]
+Market = TypeVar("Market", bound=Stream)
 TOTAL: Final = "total"
 _BEFORE_ALL: Final = np.iinfo(np.int64).min
 
@@ -159,7 +162,7 @@ class Consolidated:
     def save(self) -> bytes:
         """All that it remembers, to go on from later."""
         memory = {name: market.save() for name, market in self._markets.items()}
-        return msgspec.msgpack.encode([memory, self._running, self._horizon])
+        return msgspec.msgpack.encode([self._made_by(), memory, self._running, self._horizon])
 
     def restore(self, memory: bytes) -> Self:
         """Go on from what `save` gave; it goes on bit-identically.
@@ -167,16 +170,27 @@ class Consolidated:
         Raises
         ------
         InputError
-            If the bytes are no memory, or one of other markets or settings.
+            If the bytes are no memory, or one of other markets or settings; then nothing has changed.
         """
         try:
-            markets, running, self._horizon = msgspec.msgpack.decode(memory)
-            self._running = {name: (float(pair[0]), float(pair[1])) for name, pair in running.items()}
-            for name, market in self._markets.items():
-                market.restore(markets[name])
+            made_by, held, sums, horizon = msgspec.msgpack.decode(memory)
+            if made_by != self._made_by():
+                raise InputError(f"this is the memory of {made_by}; it cannot go on in {self._made_by()}; make that one first")
+            markets = restored(self._markets, held)
+            running = {name: (float(sums[name][0]), float(sums[name][1])) for name in self._running}
+            horizon = int(horizon)
         except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"these bytes are no memory of these markets ({error!r}); give what save() gave") from error
+        self._markets, self._running, self._horizon = markets, running, horizon
         return self
+
+    def _made_by(self) -> str:
+        deltas = ", ".join(
+            f"{name} {'by time' if isinstance(given, pl.DataFrame) else float(given)}"
+            for name, given in sorted(self._deltas.items())
+        )
+        how = "leave_out" if self._leave_out else "null"
+        return f"Consolidated of {', '.join(self.instruments)}, {how}, {self._rates.words()}; deltas {deltas or 'none'}"
 
     @cached_property
     def _nothing(self) -> pl.DataFrame:
@@ -221,6 +235,13 @@ def by_market(events: MarketEvents, known: Mapping[str, Instrument]) -> dict[str
     return out
 
 
+def restored(markets: Mapping[str, Market], memories: Mapping[str, bytes]) -> dict[str, Market]:
+    """Twins of some streams with the memories of their names; the streams stay as they are. Raises as `Stream.restore`."""
+    if set(markets) != set(memories):
+        raise ValueError(f"memories of {', '.join(memories)}")
+    return {name: copy(market).restore(memories[name]) for name, market in markets.items()}
+
+
 def _require_one_token(instruments: Sequence[Instrument]) -> None:
     ids = [instrument.id for instrument in instruments]
     coins = sorted({instrument.base for instrument in instruments})
@@ -231,18 +252,19 @@ def _require_one_token(instruments: Sequence[Instrument]) -> None:
 
 
 def _columns() -> list[Column]:
+    """Coins have no mirror: those of an inverse contract depend on the price that is turned about."""
     says = {
-        "buy": ("volume whose aggressor bought", "swaps"),
-        "sell": ("volume whose aggressor sold", "swaps"),
-        "unknown": ("volume whose aggressor the venue does not name", "even"),
-        "cvd": ("running sum of bought less sold since the first event", "odd"),
-        "ofi": ("best-level order-flow imbalance, each market's own", "odd"),
-        "bid_depth_{x}bps": ("bids within x bps of each market's own mid", "free"),
-        "ask_depth_{x}bps": ("asks within x bps of each market's own mid", "free"),
+        "buy": "volume whose aggressor bought",
+        "sell": "volume whose aggressor sold",
+        "unknown": "volume whose aggressor the venue does not name",
+        "cvd": "running sum of bought less sold since the first event; trades that never arrived are missing ever after",
+        "ofi": "best-level order-flow imbalance, each market's own",
+        "bid_depth_{x}bps": "bids within x bps of each market's own mid",
+        "ask_depth_{x}bps": "asks within x bps of each market's own mid",
     }
     out = []
-    for name, (words, mirror) in says.items():
-        out.append(Column(f"{name}_coin", "base", words, mirror, "linear"))  # type: ignore[arg-type]
+    for name, words in says.items():
+        out.append(Column(f"{name}_coin", "base", words, "free", "linear"))
         out.append(Column(f"{name}_usd", "usd", f"{words}, each at its own price", "free", "linear"))
     return out
 

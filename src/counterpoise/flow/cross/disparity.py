@@ -17,7 +17,7 @@ from counterpoise.flow.bins import Bins
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.cross.best_quotes import BestQuotes, Source
 from counterpoise.flow.cross.by_node import ON_MISSING, OnMissing
-from counterpoise.flow.cross.consolidated import MarketEvents, by_market
+from counterpoise.flow.cross.consolidated import MarketEvents, by_market, restored
 from counterpoise.flow.cross.rates import Rates, RateTable
 from counterpoise.flow.kernels import disparity as k
 from counterpoise.market.instrument import Instrument, InstrumentKind
@@ -112,6 +112,7 @@ class Disparity:
             raise UnknownName("rule for what is missing", on_missing, ON_MISSING)
         self._leave_out = on_missing == "leave_out"
         self._every_ns = bins.every_ns
+        self._fees = {name: float(fees_bps[name]) for name in self.instruments}
         self._rates = Rates(instruments, table=rates, currency=currency)
         self._markets = {name: BestQuotes(of, source=source, stale_ns=stale_ns) for name, of in self.instruments.items()}
         self._pairs = list(combinations(self.instruments, 2))
@@ -155,7 +156,8 @@ class Disparity:
     def save(self) -> bytes:
         """All that it remembers, to go on from later."""
         states = [state.tolist() for state in self._states.values()]
-        return msgspec.msgpack.encode([{n: m.save() for n, m in self._markets.items()}, states, self._horizon])
+        markets = {name: market.save() for name, market in self._markets.items()}
+        return msgspec.msgpack.encode([self._made_by(), markets, states, self._horizon])
 
     def restore(self, memory: bytes) -> Self:
         """Go on from what `save` gave; it goes on bit-identically.
@@ -163,17 +165,26 @@ class Disparity:
         Raises
         ------
         InputError
-            If the bytes are no memory, or one of other markets.
+            If the bytes are no memory, or one of other markets, fees, rates or bins; then nothing has changed.
         """
         try:
-            markets, states, self._horizon = msgspec.msgpack.decode(memory)
-            for name, market in self._markets.items():
-                market.restore(markets[name])
-            for pair, held in zip(self._pairs, states, strict=True):
-                self._states[pair] = np.array(held, np.int64)
+            made_by, held, rows, horizon = msgspec.msgpack.decode(memory)
+            if made_by != self._made_by():
+                raise InputError(f"this is the memory of {made_by}; it cannot go on in {self._made_by()}; make that one first")
+            markets = restored(self._markets, held)
+            states = {pair: np.array(row, np.int64) for pair, row in zip(self._pairs, rows, strict=True)}
+            if any(state.shape != (k.STATE_SIZE,) for state in states.values()):
+                raise ValueError(f"states of {[state.shape for state in states.values()]}")
+            horizon = int(horizon)
         except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"these bytes are no memory of these markets ({error!r}); give what save() gave") from error
+        self._markets, self._states, self._horizon = markets, states, horizon
         return self
+
+    def _made_by(self) -> str:
+        fees = ", ".join(f"{name} {self._fees[name]:g}" for name in self.instruments)
+        how = "leave_out" if self._leave_out else "null"
+        return f"Disparity every {self._every_ns} ns, {how}, {self._rates.words()}; fees {fees}"
 
     def _quotes(self, name: str, table: pl.DataFrame) -> tuple[Int1D, Float1D, Float1D]:
         """Times, bids and asks of one market's changes in the common currency; NaN where there is none."""

@@ -70,7 +70,8 @@ class MarketBins(Stream):
 
     Notes
     -----
-    Null in a bin that was not SYNCED throughout; depth also where the book is not. Causal. O(rows + bins · levels in the
+    Null in a bin that was not SYNCED throughout; depth also where the book is not. ``cvd`` goes on after a GAP: trades that
+    never arrived are missing ever after. Causal. O(rows + bins · levels in the
     widest band).
 
     References
@@ -172,18 +173,19 @@ def _where(sound: Bool1D, values: Float1D) -> Float1D:
 
 
 def _pairs() -> list[Column]:
+    """Coins have no mirror either: those of an inverse contract depend on the price that is turned about."""
     says = {
-        "buy": ("volume whose aggressor bought", "swaps"),
-        "sell": ("volume whose aggressor sold", "swaps"),
-        "unknown": ("volume whose aggressor the venue does not name", "even"),
-        "cvd": ("running sum of bought less sold since the first event", "odd"),
-        "ofi": ("best-level order-flow imbalance", "odd"),
-        "bid_depth_{x}bps": ("resting bids within x bps of the own mid", "free"),
-        "ask_depth_{x}bps": ("resting asks within x bps of the own mid", "free"),
+        "buy": "volume whose aggressor bought",
+        "sell": "volume whose aggressor sold",
+        "unknown": "volume whose aggressor the venue does not name",
+        "cvd": "running sum of bought less sold since the first event; trades that never arrived are missing ever after",
+        "ofi": "best-level order-flow imbalance",
+        "bid_depth_{x}bps": "resting bids within x bps of the own mid",
+        "ask_depth_{x}bps": "resting asks within x bps of the own mid",
     }
     out = []
-    for name, (words, mirror) in says.items():
-        out.append(Column(f"{name}_coin", "base", words, mirror, "linear"))  # type: ignore[arg-type]
+    for name, words in says.items():
+        out.append(Column(f"{name}_coin", "base", words, "free", "linear"))
         out.append(Column(f"{name}_quote", "quote", f"{words}, each at its own price", "free", "linear"))
     return out
 
@@ -197,9 +199,9 @@ GROUPS: Final = (
         columns=(
             Column("ts", "ns", "end of the bin, exclusive"),
             Column("bid", "quote", "best bid at the end", "price"),
-            Column("bid_coin", "base", "quantity at it", "swaps", "linear"),
+            Column("bid_coin", "base", "quantity at it", "free", "linear"),
             Column("ask", "quote", "best ask at the end", "price"),
-            Column("ask_coin", "base", "quantity at it", "swaps", "linear"),
+            Column("ask_coin", "base", "quantity at it", "free", "linear"),
             Column("mid", "quote", "(bid + ask) / 2", "price"),
             *_pairs(),
             Column("trades", "count", "trades of any side"),

@@ -43,6 +43,7 @@ class Rates:
         self.currency = quotes[0] if table is None and len(quotes) == 1 else currency
         self._frame = table.sort("ts") if isinstance(table, pl.DataFrame) else None
         self._fixed = _constants(table, self.currency)
+        self._quotes = quotes
         for quote in quotes:
             self._require(quote, quotes)
             if quote not in self._fixed and self._frame is not None:
@@ -71,6 +72,11 @@ class Rates:
         if self._frame is None or quote not in self._frame.columns:
             raise UnknownName("currency", quote, self._fixed)
         return value_before(self._frame.select("ts", pl.col(quote).alias("value")), ts)
+
+    def words(self) -> str:
+        """What makes two alike: the currency, and each constant; a frame may have grown, so only that it is one."""
+        rates = [f"{quote} {self._fixed.get(quote, 'by time')}" for quote in self._quotes]
+        return f"in {self.currency}: {', '.join(rates)}"
 
     def __repr__(self) -> str:
         given = list(self._fixed) if self._frame is None else [*self._fixed, *self._frame.columns[1:]]

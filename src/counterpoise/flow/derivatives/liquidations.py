@@ -136,6 +136,9 @@ class Liquidations(Stream):
         self.bins = bins
         self._rules = rules
 
+    def _words(self) -> str:
+        return repr(self._rules)
+
     def _begin(self, first_ns: int, last_ns: int) -> None:
         every_ns, end = self.bins.every_ns, int(self._state[BIN_END])
         begun = first_ns if end == NOT_OPEN else end - every_ns
@@ -231,6 +234,9 @@ class LiquidationEpisodes(Stream):
         super().__init__(instrument, state=state, settings=settings, width=k.EPISODE_WIDTH, book=True)
         self._gap_ns, self._stale_ns = gap_ns, stale_ns
         self._rules = rules
+
+    def _words(self) -> str:
+        return repr(self._rules)
 
     def _close(self) -> None:
         now = self._state
