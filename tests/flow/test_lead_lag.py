@@ -192,6 +192,26 @@ def test_bad_input_is_refused(call: Any, error: type[Exception], words: str) -> 
         call(*paths(11, steps=20_000))
 
 
+def test_draws_in_which_a_price_stood_still_are_left_out() -> None:
+    """The second market moves in the first and last of 20 blocks: an eighth of the draws hold neither and say nothing."""
+    rng = np.random.default_rng(3)
+    ts, walk = np.sort(rng.choice(100_000, 4000, replace=False)) * MS_NS, np.cumsum(rng.normal(size=4000)) * 1e-4
+
+    def table(at: np.ndarray, log: np.ndarray) -> pl.DataFrame:
+        frame = pl.DataFrame({"ts_local": 10**15 + at, "mid": 100 * np.exp(log)}, nan_to_null=True)
+        return frame.with_columns(pl.col("ts_local").cast(pl.Datetime("ns", "UTC")))
+
+    early, late = ts < 4 * SECOND_NS, ts > 96 * SECOND_NS
+    joined = np.concatenate([walk[early], [np.nan], walk[late]])  # no change leads over the hole
+    busy = np.concatenate([ts[early], [50 * SECOND_NS], ts[late]]) + 100 * MS_NS
+    found = lead_lag(table(ts, walk), table(busy, joined), rng=rng)
+    assert 20 < found.empty_draws < 80
+    assert (found.low_ns, found.lag_ns, found.high_ns) == (100 * MS_NS,) * 3
+    once = table(np.append(ts[early], 101 * SECOND_NS), np.append(walk[early], 0.1))  # its last change ends beyond the first's
+    with pytest.raises(NumericalError, match="stood still in"):
+        lead_lag(table(ts, walk), once, rng=rng)
+
+
 @pytest.mark.realdata
 def test_the_perpetual_leads_spot_on_binance(data_dir: Path) -> None:
     """Six minutes of best quotes: the linear perpetual moves first, by a tenth of a second."""

@@ -17,6 +17,7 @@ from counterpoise.flow.kernels import lead_lag as k
 __all__ = ["GROUPS", "Changes", "LeadLag", "default_lags", "lead_lag", "price_changes"]
 
 _LEAST_CHANGES: Final = 10
+_MOST_EMPTY: Final = 0.25  # share of draws in which a price stood still; with more the rest says little of the whole
 
 
 class Changes(NamedTuple):
@@ -50,6 +51,8 @@ class LeadLag(NamedTuple):
         Lead-lag ratio: Σ ρ²(lag) over Σ ρ²(−lag), lags > 0; above 1 the first market leads. NaN where no lag has its opposite.
     ratio_low, ratio_high : float
         Its interval.
+    empty_draws : int
+        Draws of the bootstrap in which a price stood still: they have no correlation and are left out of both intervals.
     ts_local : int
         ns UTC of the last change that was used: when it was known.
     """
@@ -62,6 +65,7 @@ class LeadLag(NamedTuple):
     ratio: float
     ratio_low: float
     ratio_high: float
+    empty_draws: int
     ts_local: int
 
 
@@ -137,7 +141,7 @@ def lead_lag(
     InputError
         If lags do not ascend, or the counts are too small, or blocks are shorter than the greatest lag.
     NumericalError
-        If a price moved fewer than ten times in the span both have.
+        If a price moved fewer than ten times in the span both have, or stood still in a quarter of the draws.
 
     Notes
     -----
@@ -164,7 +168,14 @@ def lead_lag(
         )
     frame, at, rho = _correlation(sums, x_var, y_var, lags)
     drawn = rng.integers(0, blocks, (resamples, blocks))
-    found = [_peak_and_ratio(sums[draw].sum(axis=0), x_var[draw].sum(), y_var[draw].sum(), lags) for draw in drawn]
+    moved = drawn[(x_var[drawn].sum(axis=1) > 0) & (y_var[drawn].sum(axis=1) > 0)]
+    empty = resamples - len(moved)
+    if empty > _MOST_EMPTY * resamples:
+        raise NumericalError(
+            f"a price stood still in {empty} of {resamples} draws of {blocks} blocks, so nothing says how sure the lag is; "
+            "take the part of the recording in which both moved, or fewer and longer blocks"
+        )
+    found = [_peak_and_ratio(sums[draw].sum(axis=0), x_var[draw].sum(), y_var[draw].sum(), lags) for draw in moved]
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     low, high = np.quantile([lags[peak] for peak, _ in found], tails, method="inverted_cdf")
     ratios = np.array([ratio for _, ratio in found])
@@ -178,6 +189,7 @@ def lead_lag(
         ratio=_ratio(rho, lags),
         ratio_low=float(ratio_low),
         ratio_high=float(ratio_high),
+        empty_draws=empty,
         ts_local=int(max(x.end[-1], y.end[-1])),
     )
 
