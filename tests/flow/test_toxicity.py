@@ -168,6 +168,12 @@ def test_what_cannot_be_meant_is_refused(how: dict[str, Any], error: type[Except
         Toxicity(PERP, **how)
 
 
+def test_a_bar_may_close_at_zero() -> None:
+    """A close of 0 is a close: the change from it is one."""
+    rows = [(i, 1, price, 10) for i, price in enumerate((3, 0, 2, 0, 0, 5, 1, 0, 4))]
+    assert assert_equals_naive(trades(rows), bucket_qty="0.005", buckets=2, bar_ns=SECOND_NS) > 3
+
+
 @pytest.mark.realdata
 @pytest.mark.parametrize("name", ["usdm", "coinm", "spot"])
 def test_recordings(name: str, data_dir: Path) -> None:

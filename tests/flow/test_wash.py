@@ -14,7 +14,7 @@ from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
 from counterpoise.flow.manipulation.trade_sizes import trade_sizes
 from counterpoise.flow.manipulation.wash import Wash, wash
-from counterpoise.market.event import TRADE, Events
+from counterpoise.market.event import GAP, TRADE, Events, merge_events
 from counterpoise.market.symbol import parse_instrument
 from reference import law_cases
 from reference.binance_recordings import CAPTURES, read_recording
@@ -39,6 +39,7 @@ def compare(events: Events, **given: float) -> int:
     for ours, theirs in zip(sorted(found, key=key), sorted(expected, key=key), strict=True):
         assert (ours["side"], ours["price"], ours["pairs"]) == (theirs["side"], theirs["price"], theirs["pairs"])
         assert (ours["size"], ours["unknown_prints"]) == (PERP.qty(theirs["lots"]), theirs["unknown"])
+        assert ours["gaps"] == theirs["row_gaps"]
         assert ours["wait"] == theirs["wait"] // theirs["pairs"]
         assert ours["gap_cv"] == (None if theirs["gap_cv"] is None else pytest.approx(theirs["gap_cv"], rel=1e-6, abs=1e-6))
         assert ours["chance"] == pytest.approx(theirs["chance"], rel=1e-9)
@@ -177,6 +178,13 @@ def test_windows_with_few_trades_are_null_and_do_not_see_each_other() -> None:
         trade_sizes(events, COIN, every_ns=0)
     with pytest.raises(InputError, match="round_lots"):
         trade_sizes(events, COIN, every_ns=1, round_lots=0)
+
+
+def test_gaps_within_a_run_are_counted() -> None:
+    """One between the prints of the first pair and one between two pairs; those before and after are of no run."""
+    events, gaps = pairs(3), events_of((at, GAP, [(0, 0, 0)]) for at in (9.9, 10.005, 10.1, 10.5))
+    row = wash(merge_events([events, gaps]), COIN, min_score=0.0).to_dicts()[-1]
+    assert (row["pairs"], row["gaps"]) == (3, 2)
 
 
 @pytest.mark.realdata

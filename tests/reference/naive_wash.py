@@ -6,7 +6,7 @@ from collections import Counter
 from math import sqrt
 from typing import Any
 
-from counterpoise.market.event import TRADE, Events
+from counterpoise.market.event import GAP, TRADE, Events
 from reference.naive_episodes import Row, odds_to_score, rows_of
 
 Print = dict[str, Any]
@@ -17,6 +17,7 @@ def naive_wash(events: Events, *, within_ns: int, prior: float, min_score: float
     prints: list[Print] = []
     runs: list[Row] = []
     out: list[Row] = []
+    lost = 0
 
     def close(run: Row, ts: int) -> None:
         runs.remove(run)
@@ -27,6 +28,7 @@ def naive_wash(events: Events, *, within_ns: int, prior: float, min_score: float
     for ts, kind, side, _, price, lots, _ in rows_of(events):
         for run in [run for run in runs if ts > run["end"] + within_ns]:
             close(run, ts)
+        lost += kind == GAP
         if kind != TRADE or lots <= 0:
             continue
         if side == 0:
@@ -42,7 +44,7 @@ def naive_wash(events: Events, *, within_ns: int, prior: float, min_score: float
         opposite = [p for p in prints[-64:] if p["side"] == -side]
         open_here = [p for p in opposite if p["price"] == price and not p["met"] and ts - p["ts"] <= within_ns]
         met = next((p for p in reversed(open_here) if p["lots"] == lots), None)
-        prints.append({"ts": ts, "side": side, "price": price, "lots": lots, "met": met is not None})
+        prints.append({"ts": ts, "side": side, "price": price, "lots": lots, "met": met is not None, "lost": lost})
         if met is None:
             continue
         met["met"] = True
@@ -53,7 +55,15 @@ def naive_wash(events: Events, *, within_ns: int, prior: float, min_score: float
         if run is None:
             if len(runs) == 16:
                 close(min(runs, key=lambda run: run["end"]), ts)
-            run = {"start": met["ts"], "side": met["side"], "price": price, "lots": lots, "pairs": 0, "unknown": 0}
+            run = {
+                "start": met["ts"],
+                "side": met["side"],
+                "price": price,
+                "lots": lots,
+                "pairs": 0,
+                "unknown": 0,
+                "lost": met["lost"],
+            }
             run |= {"wait": 0, "gaps": [], "tried": 0, "chance": 1.0, "odds": prior / (1 - prior)}
             runs.append(run)
         else:
@@ -63,6 +73,7 @@ def naive_wash(events: Events, *, within_ns: int, prior: float, min_score: float
         run["tried"] = 0
         run["pairs"] += 1
         run["end"] = ts
+        run["row_gaps"] = lost - run["lost"]
         run["wait"] += ts - met["ts"]
         run["chance"] *= chance
         run["odds"] *= 0.9 / chance

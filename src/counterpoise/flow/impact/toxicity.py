@@ -83,8 +83,9 @@ class Toxicity(Stream):
     -----
     A trade is split over the buckets it fills, exactly. Where one trade fills several whole buckets, one row stands for all of
     them and says how many (`buckets`); vpin is that after the last. A bucket that never fills is not written. Trades of unknown
-    aggressor count in V and in neither B nor S; where all of a window is unknown, vpin is null. A GAP voids the open bucket
-    and the window; what it swallowed is missing in its period's volume too, so the next buckets may be smaller.
+    aggressor count in V and in neither B nor S; where all of a window is unknown, vpin is null. Bulk classification needs two
+    changes of price: the volume of the first two bars, at the start and after a GAP, is in no bucket. A GAP voids the open
+    bucket and the window; what it swallowed is missing in its period's volume too, so the next buckets may be smaller.
 
     Causal: a row depends on events up to its ``ts_local``: the trade that filled it; bulk, what ended that trade's bar. O(n) a
     bucket.

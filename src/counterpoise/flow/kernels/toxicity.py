@@ -69,10 +69,11 @@ _NEXT: Final = 8
 _BAR_END: Final = 9  # ns, 0 when no bar is open
 _BAR_LOTS: Final = 10
 _BAR_PRICE: Final = 11  # last of the open bar
-_BAR_BEFORE: Final = 12  # close of the bar before, 0 when there is none
+_BAR_BEFORE: Final = 12  # close of the bar before
 _BARS: Final = 13  # changes ever put into their ring
-_REAL: Final = 14  # buy, sell, unknown of the open bucket
-RINGS: Final = 17  # imbalances, unknown shares, changes of bars: BUCKETS slots each
+_CLOSED: Final = 14  # 1 when there is a bar before; its close may be 0
+_REAL: Final = 15  # buy, sell, unknown of the open bucket
+RINGS: Final = 18  # imbalances, unknown shares, changes of bars: BUCKETS slots each
 
 _ROWS_AT_ONCE: Final = 2  # the open bucket, and a run of whole ones
 
@@ -148,7 +149,7 @@ def _void(state: Int1D) -> None:
     """Messages are missing: no open bucket is whole, and those on both sides of the hole are no neighbours."""
     state[_SIZE] = 0
     state[_HELD], state[_NEXT] = 0, 0
-    state[_BAR_END], state[_BAR_LOTS], state[_BAR_BEFORE], state[_BARS] = 0, 0, 0, 0
+    state[_BAR_END], state[_BAR_LOTS], state[_CLOSED], state[_BARS] = 0, 0, 0, 0
 
 
 @kernel
@@ -156,7 +157,7 @@ def _end_bar(state: Int1D, settings: Float1D, ts: int, out: Int2D) -> None:
     """V·Φ(ΔP/σ) of the bar bought, the rest sold; σ over the last changes, this one included."""
     n = np.int64(settings[BUCKETS])
     ring = state[RINGS + 2 * n : RINGS + 3 * n]
-    if state[_BAR_BEFORE] != 0:
+    if state[_CLOSED]:
         change = state[_BAR_PRICE] - state[_BAR_BEFORE]
         ring[state[_BARS] % n] = change
         state[_BARS] += 1
@@ -170,7 +171,7 @@ def _end_bar(state: Int1D, settings: Float1D, ts: int, out: Int2D) -> None:
             parts = state[_BAR_LOTS] * np.int64(settings[PARTS])
             since = state[_BAR_END] - np.int64(settings[BAR_NS])
             _pour(state, settings, since, ts, state[_BAR_PRICE], parts, (1 + lean) / 2, (1 - lean) / 2, out)
-    state[_BAR_BEFORE] = state[_BAR_PRICE]
+    state[_BAR_BEFORE], state[_CLOSED] = state[_BAR_PRICE], 1
     state[_BAR_END], state[_BAR_LOTS] = 0, 0
 
 

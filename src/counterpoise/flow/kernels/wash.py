@@ -12,12 +12,13 @@ import numpy as np
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, Int8_1D, UInt8_1D
 from counterpoise.core.jit import borrow, kernel
 from counterpoise.flow.kernels.watched_book import odds_to_score
-from counterpoise.market.kernels.codes import TRADE
+from counterpoise.market.kernels.codes import GAP, TRADE
 
 __all__ = [
     "CHANCE",
     "CV",
     "END",
+    "GAPS",
     "HALVED_AT",
     "KNOWN",
     "LOTS",
@@ -59,29 +60,30 @@ LOTS: Final = 5
 PAIRS: Final = 6
 UNKNOWN: Final = 7
 WAIT: Final = 8  # ns between the two prints of each pair, summed
-CV: Final = 9  # floats by their bits from here on
-CHANCE: Final = 10
-SCORE: Final = 11
-WIDTH: Final = 12
+GAPS: Final = 9  # GAP rows from its first print to its last
+CV: Final = 10  # floats by their bits from here on
+CHANCE: Final = 11
+SCORE: Final = 12
+WIDTH: Final = 13
 
 NEXT_DUE: Final = 1  # the first open run is over then
 _PRINTS: Final = 2  # ever written to the ring
 _SIZES: Final = 3  # counted in the table
-_RING: Final = 4
+_LOST: Final = 4  # GAP rows ever
+_RING: Final = 5
 _TS: Final = 0
 _SIGN: Final = 1
 _AT: Final = 2
 _SIZE: Final = 3
 _USED: Final = 4
-_PRINT: Final = 5
+_LOST_BEFORE: Final = 5
+_PRINT: Final = 6
 _RUNS: Final = _RING + RING * _PRINT
-# fields of a run: as in a row up to WAIT, then
-_GAPS: Final = 9  # sum and sum of squares of ns between its pairs, product of chances, odds: floats
-_GAPS_SQUARED: Final = 10
-_CHANCE: Final = 11
-_ODDS: Final = 12
-_TRIED: Final = 13  # prints at its price since its last pair
-_RUN: Final = 14
+# fields of a run: as in a row up to GAPS, then
+_TIMES: Final = 10  # sum and sum of squares of ns between its pairs, product of chances, odds: floats
+_TRIED: Final = 14  # prints at its price since its last pair
+_LOST_AT_START: Final = 15
+_RUN: Final = 16
 _SLOTS: Final = 8192
 _KEYS: Final = _RUNS + RUNS * _RUN
 _COUNTS: Final = _KEYS + _SLOTS
@@ -131,7 +133,7 @@ def _size_share(state: Int1D, lots: int) -> float:
 @kernel
 def _write(state: Int1D, settings: Float1D, at: int, ts: int, out: Int2D) -> None:
     """A run is over: its row, when the odds are good enough."""
-    real = state[at + _GAPS : at + _TRIED].view(np.float64)
+    real = state[at + _TIMES : at + _TRIED].view(np.float64)
     score = odds_to_score(real[3])
     if score >= settings[MIN_SCORE] and state[at + PAIRS] >= settings[MIN_PAIRS]:
         row = out[state[0]]
@@ -184,11 +186,12 @@ def _paired(state: Int1D, settings: Float1D, met: int, ts: int, share: float, ch
     """A print met the one at `met` in the ring: begin or continue the run of their price and size."""
     price, lots, before = state[met + _AT], state[met + _SIZE], state[met + _TS]
     at = _run_of(state, settings, price, lots, ts, out)
-    real = state[at + _GAPS : at + _TRIED].view(np.float64)
+    real = state[at + _TIMES : at + _TRIED].view(np.float64)
     if state[at + PAIRS] == 0:
         state[at + START], state[at + SIDE] = before, state[met + _SIGN]
         state[at + PRICE], state[at + LOTS] = price, lots
         state[at + UNKNOWN], state[at + WAIT], state[at + _TRIED] = 0, 0, 0
+        state[at + _LOST_AT_START] = state[met + _LOST_BEFORE]
         real[0], real[1], real[2], real[3] = 0.0, 0.0, 1.0, settings[PRIOR] / (1.0 - settings[PRIOR])
     else:
         gap = 1.0 * (ts - state[at + END])
@@ -196,6 +199,7 @@ def _paired(state: Int1D, settings: Float1D, met: int, ts: int, share: float, ch
         real[1] += gap * gap
     state[at + PAIRS] += 1
     state[at + END] = ts
+    state[at + GAPS] = state[_LOST] - state[at + _LOST_AT_START]
     state[at + WAIT] += ts - before
     chance = 1.0 - (1.0 - share) ** (chances * max(1.0, share * state[at + _TRIED]))
     state[at + _TRIED] = 0
@@ -238,7 +242,7 @@ def _print(state: Int1D, settings: Float1D, ts: int, sign: int, price: int, lots
         _paired(state, settings, met, ts, share, chances, out)
     at = _RING + (state[_PRINTS] & (RING - 1)) * _PRINT
     state[at + _TS], state[at + _SIGN], state[at + _AT], state[at + _SIZE] = ts, sign, price, lots
-    state[at + _USED] = np.int64(met >= 0)
+    state[at + _USED], state[at + _LOST_BEFORE] = np.int64(met >= 0), state[_LOST]
     state[_PRINTS] += 1
 
 
@@ -269,7 +273,9 @@ def wash_rows(
                 return i
             if ts > state[NEXT_DUE]:
                 _close_due(state, settings, ts, out)
-        if kind[i] == TRADE and qty_lots[i] > 0:
+        if kind[i] == GAP:
+            state[_LOST] += 1
+        elif kind[i] == TRADE and qty_lots[i] > 0:
             sign = np.int64(side[i])
             if sign == 0:
                 _unknown(state, price_ticks[i], qty_lots[i])

@@ -48,6 +48,7 @@ GROUPS: Final[tuple[Group, ...]] = (
             Column("pairs", "count", "pairs in the run"),
             Column("qty", "base", "traded by all its prints", size="linear"),
             Column("unknown_prints", "count", "prints of that price and size without a known aggressor; in no pair"),
+            Column("gaps", "count", "GAP rows from its first print to its last: prints between may be missing", size="free"),
             Column("zeros", "count", "trailing decimal zeros of the size in lots: how round it is", size="free"),
             Column("wait", "ns", "mean time between the two prints of a pair"),
             Column(
@@ -89,7 +90,8 @@ class Wash(Stream):
     with a chance of at most 0.9 / x. `side` is the aggressor of the first print. Sixteen runs are open at most; the one that
     was silent longest makes room.
 
-    A print without a known aggressor meets nothing; it is counted. Trades alone matter: no book, and no gap of one.
+    A print without a known aggressor meets nothing; it is counted. Trades alone matter, not the book. A GAP ends nothing and is
+    counted in `gaps`: a pair or run across it may hold prints that met others which never arrived.
     Causal: a row is given by the first event later than `within_ns` after the last pair. O(rows), and 64 prints a trade.
 
     References
@@ -131,6 +133,7 @@ class Wash(Stream):
                 "pairs": rows[:, k.PAIRS],
                 "qty": qty.values(2 * rows[:, k.PAIRS] * lots),
                 "unknown_prints": rows[:, k.UNKNOWN],
+                "gaps": rows[:, k.GAPS],
                 "zeros": (lots[:, None] % powers == 0).sum(axis=1),
                 "wait": rows[:, k.WAIT] // np.maximum(rows[:, k.PAIRS], 1),
                 "gap_cv": real(rows, k.CV),
