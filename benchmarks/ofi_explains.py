@@ -4,7 +4,8 @@
 
 Out of sample: regressions, and the weights of integrated OFI, are fitted on all bins before a block of 30 and judged on it,
 R² = 1 − Σ(y − fit)² / Σ(y − mean of the past)². Intervals are 95 % percentiles of a circular block bootstrap over bins (blocks
-of 10), drawn in pairs, so that differences have intervals of their own. It is the same bin: nothing here is a forecast.
+of 10), drawn in pairs, so that differences have intervals of their own; the fits are held fixed, so an interval
+says nothing of how much they would vary. It is the same bin: nothing here is a forecast.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ bears its id, ``binance_usdm:BTCUSDT``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from math import isfinite
@@ -89,7 +90,7 @@ class Tree(Config, frozen=True, kw_only=True, dict=True):
         if not self.nodes:
             raise InputError("a tree needs nodes, found none; give some, or use Tree.from_instruments")
         ids = [node.id for node in self.nodes]
-        twice = {node for node in ids if ids.count(node) > 1}
+        twice = [node for node, count in Counter(ids).items() if count > 1]
         if twice:
             raise InputError(f"{', '.join(sorted(twice))} stands more than once; each node and instrument has one place")
         for node in self.nodes:
@@ -114,6 +115,19 @@ class Tree(Config, frozen=True, kw_only=True, dict=True):
             if node.parent:
                 found[node.parent].append(node.id)
         return found
+
+    @cached_property
+    def _leaves(self) -> dict[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {node.id: [] for node in self.nodes}
+        for leaf in self.leaves():
+            for node in self.path(leaf):
+                found[node].append(leaf)
+        return {node: tuple(leaves) for node, leaves in found.items()}
+
+    @cached_property
+    def _totals(self) -> dict[str, float]:
+        """Sum of the weights of each node's children."""
+        return {node: sum(self._by_id[child].weight for child in below) for node, below in self._children.items()}
 
     def _known(self, node: str) -> Node:
         if node not in self._by_id:
@@ -147,7 +161,7 @@ class Tree(Config, frozen=True, kw_only=True, dict=True):
         line = self._known(node)
         if not line.parent:
             return 1.0
-        return line.weight / sum(self._by_id[sibling].weight for sibling in self._children[line.parent])
+        return line.weight / self._totals[line.parent]
 
     def path(self, node: str) -> tuple[str, ...]:
         """From the root down to the node itself."""
@@ -158,14 +172,8 @@ class Tree(Config, frozen=True, kw_only=True, dict=True):
         """Instruments below a node, or all of them, in the order of the table."""
         if node is None:
             return tuple(line.id for line in self.nodes if level_of(line.id) == "instrument")
-        below = set(self._below(node))
-        return tuple(leaf for leaf in self.leaves() if leaf in below)
-
-    def _below(self, node: str) -> Iterator[str]:
         self._known(node)
-        yield node
-        for child in self._children[node]:
-            yield from self._below(child)
+        return self._leaves[node]
 
     @classmethod
     def from_instruments(

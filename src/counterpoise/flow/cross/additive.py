@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import fsum
 
 import polars as pl
@@ -15,10 +15,10 @@ __all__ = ["add_up", "require_leaves"]
 
 def require_leaves(tree: Tree, names: Iterable[str]) -> None:
     """Refuse a name that is no instrument of the tree."""
-    leaves = tree.leaves()
+    leaves = set(tree.leaves())
     for name in names:
         if name not in leaves:
-            raise UnknownName("instrument of the tree", name, leaves)
+            raise UnknownName("instrument of the tree", name, tree.leaves())
 
 
 def add_up(tree: Tree, table: pl.DataFrame, *, columns: Sequence[str], by: Sequence[str] = ()) -> pl.DataFrame:
@@ -62,19 +62,22 @@ def add_up(tree: Tree, table: pl.DataFrame, *, columns: Sequence[str], by: Seque
     require_leaves(tree, table["instrument"].unique().to_list())
     for level in below:
         _require_one_place(table, level)
-    lines = [(node, tree.parent(node), pl.lit(node), tree.leaves(node)) for level in tree.levels().values() for node in level]
-    parts = [
-        _summed(
-            table.filter(pl.col("instrument").is_in(leaves)), name, parent=pl.lit(parent, pl.String), columns=columns, by=by
-        )
-        for _, parent, name, leaves in lines
-    ]
+    parts = [_summed(rows, pl.col("node"), parent=pl.col("parent"), columns=columns, by=by) for rows in _at_nodes(tree, table)]
     for level in below:
         above = "slice" if level == "order" and "slice" in below else "instrument"
         parent_id = pl.col("instrument") if above == "instrument" else pl.coalesce(pl.format("slice:{}", "slice"), "instrument")
         rows = table.filter(pl.col(level).is_not_null())
         parts.append(_summed(rows, pl.format(f"{level}:{{}}", level), parent=parent_id, columns=columns, by=by))
     return pl.concat(parts)
+
+
+def _at_nodes(tree: Tree, table: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Rows of each level, each under the node above its instrument; nodes in the order of the tree."""
+    for nodes in tree.levels().values():
+        pairs = [(node, tree.parent(node), leaf) for node in nodes for leaf in tree.leaves(node)]
+        places = pl.DataFrame(pairs, schema=dict.fromkeys(("node", "parent", "instrument"), pl.String), orient="row")
+        ranked = places.with_columns(rank=pl.col("node").rle_id())
+        yield table.join(ranked, on="instrument", maintain_order="left").sort("rank", maintain_order=True).drop("rank")
 
 
 def _require_one_place(table: pl.DataFrame, level: str) -> None:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import Bool1D, Float1D
+from counterpoise.core.arrays import Bool1D, Float1D, Int1D
 from counterpoise.core.errors import InputError, NumericalError
 from counterpoise.flow.column import Column, Group
 
@@ -63,23 +63,22 @@ def episode_life(
     for (buy, sell), held in episodes.group_by("buy", "sell", maintain_order=True):
         life = held["duration_ns"].cast(pl.Float64).to_numpy()
         ended = (held["end"] == "ended").to_numpy()
+        ages, at = np.unique(life, return_inverse=True)
         draws = rng.integers(0, len(life), (resamples, len(life)))
-        medians = np.array([_median_life(life[draw], ended[draw]) for draw in draws])
+        medians = np.array([_median_life(ages, at[draw], ended[draw]) for draw in draws])
         low, high = np.quantile(np.where(np.isnan(medians), np.inf, medians), tails, method="inverted_cdf")
-        numbers = [x if np.isfinite(x) else None for x in (_median_life(life, ended), float(low), float(high))]
+        numbers = [x if np.isfinite(x) else None for x in (_median_life(ages, at, ended), float(low), float(high))]
         rows.append((buy, sell, *numbers, len(life), int(ended.sum())))
     types = {"buy": pl.String, "sell": pl.String, **dict.fromkeys(("median_ns", "low_ns", "high_ns"), pl.Float64)}
     return pl.DataFrame(rows, schema=types | {"episodes": pl.Int64, "ended": pl.Int64}, orient="row")
 
 
-def _median_life(life: Float1D, ended: Bool1D) -> float:
-    """First age at which at most half survive (product-limit estimate)."""
-    alive = 1.0
-    for age in np.unique(life[ended]):
-        alive *= 1 - (ended & (life == age)).sum() / (life >= age).sum()
-        if alive <= 0.5:
-            return float(age)
-    return float("nan")
+def _median_life(ages: Float1D, at: Int1D, ended: Bool1D) -> float:
+    """First age, of those that ascend, at which at most half of the lives at them survive (product-limit estimate); O(n)."""
+    ending, lasting = np.bincount(at[ended], minlength=len(ages)), np.bincount(at, minlength=len(ages))
+    older = np.cumsum(lasting[::-1])[::-1]
+    half = np.flatnonzero(np.cumprod(1 - ending / np.maximum(older, 1)) <= 0.5)
+    return float(ages[half[0]]) if len(half) else float("nan")
 
 
 def reversion(values: pl.Series, *, every_ns: int, confidence: float = 0.95) -> HalfLife:
