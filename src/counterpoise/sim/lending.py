@@ -73,7 +73,8 @@ class LendingCascade(NamedTuple):
         One row each: ``round``, ``account`` (row), ``repaid``, ``proceeds`` [token 1], ``seized`` [token 0].
     path : pl.DataFrame
         One row a round, the first after the shock alone: ``round``, ``price`` (after it), ``liquidated``, ``refused``
-        (unhealthy, but the pool would not pay for them), ``seized``, ``repaid``, ``proceeds``, ``bad_debt`` (above the collateral's worth).
+        (unhealthy, but the pool would not pay for them), ``seized``, ``repaid``, ``proceeds``, ``bad_debt`` (debt beyond the
+        collateral's worth).
     pool : Pool
     amplification : float
         Fall of the price over its fall by the shock alone; NaN without a shock.
