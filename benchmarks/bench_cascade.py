@@ -127,9 +127,8 @@ def report(title: str, config: CascadeConfig, seed: int, *, peer: Path | None, r
         last = theirs[-1]
         print(f"    {last['liquidated']:,} liquidated, {last['adl']:,} deleveraged; filling took {last['fill']:.2f} s")
         print(f"    peak memory of its process {last['peak_mb']:,.0f} MB")
-        print(
-            f"  ours is {min(times) / min(seconds):.1f} x as fast by best of {rounds}, {median(times) / median(seconds):.1f} x by median"
-        )
+        ratio = min(times) / min(seconds), median(times) / median(seconds)
+        print(f"  ours is {ratio[0]:.1f} x as fast by best of {rounds}, {ratio[1]:.1f} x by median")
 
 
 def main() -> None:

@@ -291,6 +291,17 @@ def test_recorded_levels_stand_in_for_the_density() -> None:
             cascade(TEN_A_TICK, accounts=accounts_of((20, 1000, 398)), resting=bad)
 
 
+def test_a_book_without_end_of_sellers_is_exhausted() -> None:
+    """500 lots a tick forced on a book of 10: it ends where the simulation does, and says so."""
+    config = msgspec.structs.replace(TEN_A_TICK, reach_bps=2000.0, fund=1e9, duration="1m")
+    result = cascade(config, accounts=accounts_of(*((500, 1000, 9000 + 495 * k) for k in range(200))))
+    assert result.summary["exhausted"].item()
+    assert result.frame["price"].min() >= 800
+    assert result.summary["queued"].item() > 0
+    require_conserved(result, fund=10**9)
+    assert not cascade(TEN_A_TICK, accounts=accounts_of((20, 1000, 398))).summary["exhausted"].item()
+
+
 def test_no_accounts_no_amplification() -> None:
     config = msgspec.structs.replace(TEN_A_TICK, accounts=AccountsConfig(count=0))
     result = cascade(config)

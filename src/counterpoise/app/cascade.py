@@ -56,6 +56,11 @@ class CascadeReport(NamedTuple):
     comparison: Comparison
     files: tuple[Path, ...]
 
+    @property
+    def frame(self) -> pl.DataFrame:
+        """A row a policy."""
+        return self.comparison.frame
+
     def to_html(self) -> str:
         """The page."""
         return cascade_html(self.comparison, title=self.config.name)

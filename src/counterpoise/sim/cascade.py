@@ -81,7 +81,7 @@ class Comparison(NamedTuple):
     frame : DataFrame
         ``policy``, ``amplification``, ``amplification_end``, ``worst_price``, ``end_price``, ``liquidated`` [quote],
         ``accounts`` triggered, ``fund_draw`` [quote] at its worst, ``uncovered`` [quote] below zero, ``adl`` lots, ``adl_ours``
-        lots, ``queued`` lots at the end.
+        lots, ``queued`` lots at the end, ``exhausted``: whether the price came to the end of the reach, where nothing trades.
     results : dict of CascadeResult
         By policy: ``none``, each lever alone, and ``all`` where there are several.
     """
@@ -168,7 +168,7 @@ def _with_hedge(config: CascadeConfig, accounts: Accounts) -> Accounts:
 def _depth(config: CascadeConfig, resting: Levels | None) -> Int1D:
     """(reach,) lots at each tick away from the best."""
     start = config.start_ticks
-    reach = int(start * config.reach_bps * BPS) + 1
+    reach = int(start * config.reach_bps * BPS) + 1  # the start itself, and so many ticks
     if resting is not None:
         return _recorded_depth(resting, _side(config), reach)
     away_bps = np.arange(reach) / (start * BPS)
@@ -356,6 +356,7 @@ def _victims(config: CascadeConfig, accounts: Accounts, columns: Int2D, side: in
 
 
 def _summary(config: CascadeConfig, run: _Run, frame: pl.DataFrame, victims: pl.DataFrame) -> pl.DataFrame:
+    reach = int(config.start_ticks * config.reach_bps * BPS)
     moved = run.plan[steps.START] - run.path[:, steps.P_MARK]
     worst, shock = int(moved.argmax()), float(run.plan[steps.SHOCK_KEYS])
     fund = frame["fund"].to_numpy()
@@ -373,5 +374,6 @@ def _summary(config: CascadeConfig, run: _Run, frame: pl.DataFrame, victims: pl.
             "adl": [victims["signed_lots"].abs().sum()],
             "adl_ours": [ours],
             "queued": [frame["queued_lots"][-1]],
+            "exhausted": [bool(run.path[worst, steps.P_MARK] <= run.plan[steps.START] - reach)],
         }
     )

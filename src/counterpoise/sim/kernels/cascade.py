@@ -238,6 +238,46 @@ def _finish(
 
 
 @kernel
+def _close_order(
+    book: Int1D,
+    accounts: Int2D,
+    state: Int1D,
+    ranking: Int1D,
+    scores: Float1D,
+    row: Int1D,
+    at: int,
+    lots: int,
+    shift: int,
+    mark: int,
+    floor: int,
+    uniform: int,
+    plan: Int1D,
+    lowest: int,
+) -> int:
+    """Close lots of an order: to the backstop, to the book while the fund can pay, to winners, to the book at any loss.
+
+    Returns lots closed, fewer than asked where the book ends at `floor`.
+    """
+    index = (1 - plan[SIDE]) >> 1
+    cash = state[MARKET_CASH] + state[BACKSTOP_CASH]
+    taken = _to_backstop(accounts, state, at, lots, mark, plan)
+    sold = _sell(book, accounts, state, at, lots - taken, shift, floor, uniform, plan, lowest, False)
+    handed = 0
+    best = book[index * HEAD + BEST]
+    if taken + sold < lots and best != NO_KEY and best + shift >= floor:
+        broke, rest = bankruptcy_key(accounts, at), lots - taken - sold
+        handed = deleverage(accounts, state, ranking, scores, at, rest, mark, plan[ADL_RULE], plan[RERANK])
+        row[P_VALUE] += handed * abs(broke)
+        if handed < rest:
+            sold += _sell(book, accounts, state, at, rest - handed, shift, floor, uniform, plan, lowest, True)
+    row[P_BACKSTOP] += taken
+    row[P_BOOK] += sold
+    row[P_ADL] += handed
+    row[P_VALUE] += abs(cash - state[MARKET_CASH] - state[BACKSTOP_CASH])
+    return taken + sold + handed
+
+
+@kernel
 def _liquidate(
     book: Int1D,
     accounts: Int2D,
@@ -269,32 +309,13 @@ def _liquidate(
         at = state[QUEUE_HEAD]
         lots = min(left, accounts[TODO, at])
         tier = tier_of(accounts[LOTS, at] * abs(mark), floors)
-        fund_cash = state[MARKET_CASH] + state[BACKSTOP_CASH]
-        taken = _to_backstop(accounts, state, at, lots, mark, plan)
-        row[P_BACKSTOP] += taken
-        sold = _sell(book, accounts, state, at, lots - taken, shift, floor, uniform, plan, lowest, False)
-        value = abs(fund_cash - state[MARKET_CASH] - state[BACKSTOP_CASH])
-        best = book[index * HEAD + BEST]
-        stopped = taken + sold < lots and (best == NO_KEY or best + shift < floor)
-        if taken + sold < lots and not stopped:
-            broke = bankruptcy_key(accounts, at)
-            handed = deleverage(accounts, state, ranking, scores, at, lots - taken - sold, mark, plan[ADL_RULE], plan[RERANK])
-            row[P_ADL] += handed
-            value += handed * abs(broke)
-            if taken + sold + handed < lots:  # nobody is left to take it: the fund goes below zero
-                fund_cash = state[MARKET_CASH]
-                more = _sell(book, accounts, state, at, lots - taken - sold - handed, shift, floor, uniform, plan, lowest, True)
-                value += abs(fund_cash - state[MARKET_CASH])
-                sold += more
-                stopped = taken + sold + handed < lots
-            taken += handed
-        row[P_BOOK] += sold
-        row[P_VALUE] += value
-        by_tier[tier] += value
-        left -= taken + sold
+        before = row[P_VALUE]
+        done = _close_order(book, accounts, state, ranking, scores, row, at, lots, shift, mark, floor, uniform, plan, lowest)
+        by_tier[tier] += row[P_VALUE] - before
+        left -= done
         if accounts[TODO, at] == 0:
             _finish(accounts, state, heads, at, _mark_of(book, index, shift, mark, lowest), plan, rates, cums, scale)
-        if stopped:
+        if done < lots:
             return
 
 
