@@ -24,6 +24,12 @@ def test_naive_twin_halves_an_interval(x: float, beta: float) -> None:
     assert implied_deviation(x, beta) == pytest.approx(naive_black.deviation(x, beta), rel=1e-14)
 
 
+@pytest.mark.parametrize("h", [-0.2, -1.0, -3.0, -9.0, -17.0])
+@pytest.mark.parametrize("s", [1e-3, 0.1, 1.0])
+def test_naive_value_of_many_decimals_has_its_deviation(h: float, s: float) -> None:
+    assert implied_deviation(h * s, naive_black.normalised(h * s, s)) == pytest.approx(s, rel=4e-15)
+
+
 def test_every_deviation_comes_back_from_its_value() -> None:
     """Values down to 1e-290: error 1e-14 relative, times the conditioning b/(s b′) where the value nears its bound."""
     checked = 0

@@ -61,6 +61,24 @@ def test_default_costs_by_hand() -> None:
     assert solvent["default_round"].to_list() == [1, None]
 
 
+def test_network_of_the_systemicrisk_manual() -> None:
+    """Gandy and Veraart's example of `default_clearing`, solved by hand: 165/112 and 159/112 are paid, the third stands.
+
+    At its costs α = .5, β = .7 the third falls too: p₀ = ¼ + .7(p₁ + p₂)/3, p₁ = 5/16 + .7(p₂/3 + p₀/5), p₂ likewise from ⅜.
+    """
+    half = [[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+    own, beyond = [1 / 2, 5 / 8, 3 / 4], [3 / 2, 1 / 2, 1 / 2]
+    frame = clear_debts(half, own, outside=beyond).frame
+    assert frame["paid"].to_list() == pytest.approx([165 / 112, 159 / 112, 1.5], rel=1e-14)
+    assert frame["default_round"].to_list() == [1, 2, None]
+    costly = clear_debts(half, own, outside=beyond, asset_recovery=0.5, claim_recovery=0.7).frame
+    p0, p1, p2 = costly["paid"].to_list()
+    assert [p0, p1, p2] == pytest.approx(
+        [1 / 4 + 0.7 * (p1 + p2) / 3, 5 / 16 + 0.7 * (p2 / 3 + p0 / 5), 3 / 8 + 0.7 * (p1 / 3 + p0 / 5)], rel=1e-14
+    )
+    assert costly["default_round"].to_list() == [1, 2, 2]
+
+
 def test_money_that_only_circles_clears_in_many_ways() -> None:
     """Two nodes owe each other one and have nothing: any equal payments clear; greatest 1, least 0, and it says so."""
     greatest = clear_debts([[0, 1], [1, 0]], [0, 0])

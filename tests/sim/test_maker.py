@@ -25,7 +25,7 @@ def test_quotes_by_hand() -> None:
 
 @pytest.mark.parametrize(("skewed", "profit", "spread", "inventory"), [(True, 64.2, 6.0, 2.93), (False, 68.6, 13.8, 8.84)])
 def test_published_table(skewed: bool, profit: float, spread: float, inventory: float) -> None:
-    """The paper's table for γ = .1 (s = 100, T = 1, σ = 2, dt = .005, κ = 1.5, A = 140) in the limit of many paths, within 1 %."""
+    """The paper's table for γ = .1 (s = 100, T = 1, σ = 2, dt = .005, κ = 1.5, A = 140) over many paths, within 1 %."""
     rng = np.random.default_rng(20)
     frame = maker_paths(MODEL, paths=100_000, dt=0.005, rng=rng, skewed=skewed)
     found = [frame["profit"].mean(), frame["profit"].std(), frame["inventory"].std()]

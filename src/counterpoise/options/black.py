@@ -33,7 +33,7 @@ def black76(forward: ArrayLike, strike: ArrayLike, years: ArrayLike, volatility:
     Returns
     -------
     (...) float64 [cash]
-        Relative error near 1e-15 in and out of the money, down to 1e-300 of the forward.
+        Relative error below 2e-15 (1 + d²), d = ln(F/K)/σ√T, however small the price.
 
     Raises
     ------

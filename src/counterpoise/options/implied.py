@@ -66,8 +66,8 @@ def implied_volatility(price: ArrayLike, forward: ArrayLike, strike: ArrayLike, 
 
     Notes
     -----
-    Halley steps in a bracket, see `kernels.implied`. Over deviations σ√T of 1e-8 to 16 and values down to 1e-300 of √(FK) the
-    relative error is below 5e-15, times how much worse the price itself determines the volatility (in the money only the time
+    Halley steps in a bracket, see `kernels.implied`. Over deviations σ√T of 1e-8 to 16 and values down to 1e-290 of √(FK) the
+    relative error is below 1e-14, times how much worse the price itself determines the volatility (in the money only the time
     value does, and the digits it lost to the intrinsic value are lost).
 
     References
