@@ -9,37 +9,38 @@ import pytest
 
 from counterpoise.market.book import grow_ladder, new_ladder
 from counterpoise.sim.kernels import cascade as steps
+from counterpoise.sim.kernels import cascade_codes as codes
 from counterpoise.sim.kernels import liquidation as books
 from reference.naive_cascade import Account, NaiveCascade
 
 PLAN = {
-    "side": steps.SIDE,
-    "start": steps.START,
-    "shock_keys": steps.SHOCK_KEYS,
-    "shock_steps": steps.SHOCK_STEPS,
-    "fee_ppm": steps.FEE_PPM,
-    "adl_rule": steps.ADL_RULE,
-    "rerank": steps.RERANK,
-    "throttle": steps.THROTTLE,
-    "band": steps.BAND,
-    "auction_ticks": steps.AUCTION_TICKS,
-    "window": steps.WINDOW,
-    "halt": steps.HALT,
-    "factor_after": steps.FACTOR_AFTER,
-    "backstop": steps.BACKSTOP,
-    "backstop_discount": steps.BACKSTOP_DISCOUNT,
-    "fraction_ppm": steps.FRACTION_PPM,
+    "side": codes.SIDE,
+    "start": codes.START,
+    "shock_keys": codes.SHOCK_KEYS,
+    "shock_steps": codes.SHOCK_STEPS,
+    "fee_ppm": codes.FEE_PPM,
+    "adl_rule": codes.ADL_RULE,
+    "rerank": codes.RERANK,
+    "throttle": codes.THROTTLE,
+    "band": codes.BAND,
+    "auction_ticks": codes.AUCTION_TICKS,
+    "window": codes.WINDOW,
+    "halt": codes.HALT,
+    "factor_after": codes.FACTOR_AFTER,
+    "backstop": codes.BACKSTOP,
+    "backstop_discount": codes.BACKSTOP_DISCOUNT,
+    "fraction_ppm": codes.FRACTION_PPM,
 }
 PATH = {
-    "mark": steps.P_MARK,
-    "triggered": steps.P_TRIGGERED,
-    "book": steps.P_BOOK,
-    "backstop": steps.P_BACKSTOP,
-    "adl": steps.P_ADL,
-    "queued": steps.P_QUEUED,
-    "fund": steps.P_FUND,
-    "halted": steps.P_HALTED,
-    "value": steps.P_VALUE,
+    "mark": codes.P_MARK,
+    "triggered": codes.P_TRIGGERED,
+    "book": codes.P_BOOK,
+    "backstop": codes.P_BACKSTOP,
+    "adl": codes.P_ADL,
+    "queued": codes.P_QUEUED,
+    "fund": codes.P_FUND,
+    "halted": codes.P_HALTED,
+    "value": codes.P_VALUE,
 }
 TIERS = [(0, 0.01, 0.0), (40_000, 0.03, 800.0), (90_000, 0.1, 7_100.0)]
 STEPS = 40
@@ -51,7 +52,7 @@ def random_case(seed: int) -> dict[str, Any]:
     start = side * 1000
 
     def maybe(value: int) -> int:
-        return value if draw.random() < 0.5 else steps.NONE
+        return value if draw.random() < 0.5 else codes.NONE
 
     plan = {
         "side": side,
@@ -93,7 +94,7 @@ def random_account(draw: np.random.Generator, start: int) -> tuple[int, bool, in
 
 
 def by_kernel(case: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    plan = np.zeros(steps.PLAN_SIZE, np.int64)
+    plan = np.zeros(codes.PLAN_SIZE, np.int64)
     for name, at in PLAN.items():
         plan[at] = case["plan"][name]
     columns = np.zeros((books.ACCOUNT_FIELDS, len(case["accounts"])), np.int64)
@@ -102,13 +103,13 @@ def by_kernel(case: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray,
     state = np.zeros(books.STATE_SIZE, np.int64)
     state[books.FUND] = case["fund"]
     state[[books.QUEUE_HEAD, books.QUEUE_TAIL]] = books.NO_ACCOUNT
-    state[books.TOP_ENTRY], state[books.RANK_KEY] = steps.NONE, books.NO_ENTRY
+    state[books.TOP_ENTRY], state[books.RANK_KEY] = codes.NONE, books.NO_ENTRY
     floors, rates, cums = (np.array(column) for column in zip(*TIERS, strict=True))
     side, start, full = case["plan"]["side"], case["plan"]["start"], np.array(case["full"], np.int64)
     book, heads = grow_ladder(new_ladder()), np.empty(len(full), np.int64)
     assert steps.load_levels(book, (1 - side) // 2, full, start, 0) == len(full)
     books.fill_lists(columns, state, heads, rates, cums, 1.0, side, start)
-    path, by_tier = np.zeros((STEPS, steps.PATH_FIELDS), np.int64), np.zeros((STEPS, len(TIERS)), np.int64)
+    path, by_tier = np.zeros((STEPS, codes.PATH_FIELDS), np.int64), np.zeros((STEPS, len(TIERS)), np.int64)
     count = columns.shape[1]
     steps.run_steps(
         book,
@@ -154,8 +155,8 @@ def test_kernel_equals_naive_twin(block: int) -> None:
         for name, at in (("adl_lots", books.ADL_LOTS), ("adl_value", books.ADL_VALUE)):
             assert columns[at].tolist() == [getattr(a, name) for a in twin.accounts], (seed, name)
         assert state[books.MARKET_CASH : books.BACKSTOP_LOTS + 1].tolist() == [*twin.market, *twin.backstop], seed
-        deleveraged += int(path[:, steps.P_ADL].sum())
-        halted += int(path[:, steps.P_HALTED].sum())
+        deleveraged += int(path[:, codes.P_ADL].sum())
+        halted += int(path[:, codes.P_HALTED].sum())
     assert deleveraged
     assert halted
 

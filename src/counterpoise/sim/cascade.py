@@ -15,6 +15,7 @@ from counterpoise.core.units import BPS, SECOND_NS, Grid, parse_duration
 from counterpoise.market.book import Levels, grow_ladder, new_ladder
 from counterpoise.sim.cascade_config import LEVERS, CascadeConfig, Policy
 from counterpoise.sim.kernels import cascade as steps
+from counterpoise.sim.kernels import cascade_codes as codes
 from counterpoise.sim.kernels import liquidation as books
 from counterpoise.sim.leverage import Accounts, draw_accounts, require_accounts
 
@@ -198,17 +199,17 @@ def _recorded_depth(resting: Levels, side: int, reach: int) -> Int1D:
 def _run(config: CascadeConfig, accounts: Accounts, full: Int1D) -> _Run:
     side = _side(config)
     plan = _plan(config)
-    start = int(plan[steps.START])
+    start = int(plan[codes.START])
     columns, state = _columns(accounts, side), np.zeros(books.STATE_SIZE, np.int64)
     state[books.FUND] = round(config.fund / config.unit)
     state[[books.QUEUE_HEAD, books.QUEUE_TAIL]] = books.NO_ACCOUNT
-    state[books.TOP_ENTRY] = steps.NONE
+    state[books.TOP_ENTRY] = codes.NONE
     state[books.RANK_KEY] = books.NO_ENTRY
     tiers = config.margin_rules.tiers
     rates, cums, floors = tiers.rates, tiers.cums / config.unit, np.rint(tiers.floors / config.unit).astype(np.int64)
     heads = np.empty(len(full), np.int64)
     books.fill_lists(columns, state, heads, rates, cums, 1.0, side, start)
-    path = np.zeros((config.steps, steps.PATH_FIELDS), np.int64)
+    path = np.zeros((config.steps, codes.PATH_FIELDS), np.int64)
     by_tier = np.zeros((config.steps, len(rates)), np.int64)
     every = parse_duration(config.step)
     keep = 2.0 ** -(every / parse_duration(config.refill_half_life)) if config.refill_half_life else 1.0
@@ -246,29 +247,29 @@ def _plan(config: CascadeConfig) -> Int1D:
     def duration(text: str) -> int:
         return max(1, -(-parse_duration(text) // every))
 
-    plan = np.zeros(steps.PLAN_SIZE, np.int64)
-    plan[[steps.THROTTLE, steps.BAND, steps.AUCTION_TICKS, steps.FACTOR_AFTER]] = steps.NONE
-    plan[steps.SIDE], plan[steps.START] = side, side * start
-    plan[steps.SHOCK_KEYS] = ticks(abs(config.shock_bps))
-    plan[steps.SHOCK_STEPS] = duration(config.shock_over) if config.shock_over else 1
-    plan[steps.FEE_PPM] = round(config.fee_bps * 100)
-    plan[steps.ADL_RULE] = _ADL_RULES[config.margin_rules.adl] if config.adl else -1
-    plan[steps.RERANK] = ticks(config.rerank_bps)
-    plan[steps.WINDOW] = plan[steps.HALT] = 1
-    plan[steps.FRACTION_PPM] = 1_000_000 if policy.partial is None else round(policy.partial.share * 1e6)
+    plan = np.zeros(codes.PLAN_SIZE, np.int64)
+    plan[[codes.THROTTLE, codes.BAND, codes.AUCTION_TICKS, codes.FACTOR_AFTER]] = codes.NONE
+    plan[codes.SIDE], plan[codes.START] = side, side * start
+    plan[codes.SHOCK_KEYS] = ticks(abs(config.shock_bps))
+    plan[codes.SHOCK_STEPS] = duration(config.shock_over) if config.shock_over else 1
+    plan[codes.FEE_PPM] = round(config.fee_bps * 100)
+    plan[codes.ADL_RULE] = _ADL_RULES[config.margin_rules.adl] if config.adl else -1
+    plan[codes.RERANK] = ticks(config.rerank_bps)
+    plan[codes.WINDOW] = plan[codes.HALT] = 1
+    plan[codes.FRACTION_PPM] = 1_000_000 if policy.partial is None else round(policy.partial.share * 1e6)
     lot_value = start * config.unit
     if policy.throttle is not None:
-        plan[steps.THROTTLE] = max(1, round(policy.throttle.value_per_s * every / SECOND_NS / lot_value))
+        plan[codes.THROTTLE] = max(1, round(policy.throttle.value_per_s * every / SECOND_NS / lot_value))
     if policy.band is not None:
-        plan[steps.BAND] = ticks(policy.band.width_bps)
+        plan[codes.BAND] = ticks(policy.band.width_bps)
     if policy.auction is not None:
-        plan[steps.AUCTION_TICKS] = ticks(policy.auction.trigger_bps)
-        plan[steps.WINDOW], plan[steps.HALT] = duration(policy.auction.window), duration(policy.auction.halt)
+        plan[codes.AUCTION_TICKS] = ticks(policy.auction.trigger_bps)
+        plan[codes.WINDOW], plan[codes.HALT] = duration(policy.auction.window), duration(policy.auction.halt)
     if policy.margin is not None:
-        plan[steps.FACTOR_AFTER] = ticks(policy.margin.after_bps)
+        plan[codes.FACTOR_AFTER] = ticks(policy.margin.after_bps)
     if policy.backstop is not None:
-        plan[steps.BACKSTOP] = round(policy.backstop.value / lot_value)
-        plan[steps.BACKSTOP_DISCOUNT] = round(policy.backstop.discount_bps * 100)
+        plan[codes.BACKSTOP] = round(policy.backstop.value / lot_value)
+        plan[codes.BACKSTOP_DISCOUNT] = round(policy.backstop.discount_bps * 100)
     return plan
 
 
@@ -324,15 +325,15 @@ def _path_frame(config: CascadeConfig, path: Int2D, side: int) -> pl.DataFrame:
         {
             "step": at,
             "seconds": at * (parse_duration(config.step) / SECOND_NS),
-            "price": Grid(config.tick).values(side * path[:, steps.P_MARK]),
-            "triggered": path[:, steps.P_TRIGGERED],
-            "book_lots": path[:, steps.P_BOOK],
-            "backstop_lots": path[:, steps.P_BACKSTOP],
-            "adl_lots": path[:, steps.P_ADL],
-            "queued_lots": path[:, steps.P_QUEUED],
-            "liquidated": path[:, steps.P_VALUE] * config.unit,
-            "fund": path[:, steps.P_FUND] * config.unit,
-            "halted": path[:, steps.P_HALTED] > 0,
+            "price": Grid(config.tick).values(side * path[:, codes.P_MARK]),
+            "triggered": path[:, codes.P_TRIGGERED],
+            "book_lots": path[:, codes.P_BOOK],
+            "backstop_lots": path[:, codes.P_BACKSTOP],
+            "adl_lots": path[:, codes.P_ADL],
+            "queued_lots": path[:, codes.P_QUEUED],
+            "liquidated": path[:, codes.P_VALUE] * config.unit,
+            "fund": path[:, codes.P_FUND] * config.unit,
+            "halted": path[:, codes.P_HALTED] > 0,
         }
     )
 
@@ -357,8 +358,8 @@ def _victims(config: CascadeConfig, accounts: Accounts, columns: Int2D, side: in
 
 def _summary(config: CascadeConfig, run: _Run, frame: pl.DataFrame, victims: pl.DataFrame) -> pl.DataFrame:
     reach = int(config.start_ticks * config.reach_bps * BPS)
-    moved = run.plan[steps.START] - run.path[:, steps.P_MARK]
-    worst, shock = int(moved.argmax()), float(run.plan[steps.SHOCK_KEYS])
+    moved = run.plan[codes.START] - run.path[:, codes.P_MARK]
+    worst, shock = int(moved.argmax()), float(run.plan[codes.SHOCK_KEYS])
     fund = frame["fund"].to_numpy()
     ours = victims.filter("ours")["signed_lots"].abs().sum()
     return pl.DataFrame(
@@ -374,6 +375,6 @@ def _summary(config: CascadeConfig, run: _Run, frame: pl.DataFrame, victims: pl.
             "adl": [victims["signed_lots"].abs().sum()],
             "adl_ours": [ours],
             "queued": [frame["queued_lots"][-1]],
-            "exhausted": [bool(run.path[worst, steps.P_MARK] <= run.plan[steps.START] - reach)],
+            "exhausted": [bool(run.path[worst, codes.P_MARK] <= run.plan[codes.START] - reach)],
         }
     )
