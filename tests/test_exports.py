@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-STAGES = ("core", "market", "flow", "risk", "sim", "balance", "runtime")
+STAGES = ("core", "market", "flow", "options", "risk", "sim", "balance", "runtime")
 
 
 @pytest.mark.parametrize("stage", STAGES)
