@@ -196,3 +196,11 @@ def test_recorded_marks_follow_from_their_volatility(data_dir: Path) -> None:
     assert len(errors) > 10_000
     assert errors.median() == pytest.approx(1.7e-5, rel=0.05)
     assert (greeks["delta"] - chain["delta"]).abs().median() < 1e-3
+
+
+def test_read_only_and_single_columns_are_taken() -> None:
+    """One row broadcast from scalars, none at all, and columns of a frame, which are read-only."""
+    frame = pl.DataFrame({"forward": [100.0, 110.0], "strike": [90.0, 90.0]})
+    prices = black76(frame["forward"].to_numpy(), frame["strike"].to_numpy(), 0.5, 0.8, "C")
+    assert prices.tolist() == [float(black76(forward, [90.0], 0.5, 0.8, ["C"])[0]) for forward in (100.0, 110.0)]
+    assert black76([], 90.0, 0.5, 0.8, "C").shape == (0,)

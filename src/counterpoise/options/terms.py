@@ -45,7 +45,7 @@ def option_terms_of(forward: ArrayLike, strike: ArrayLike, years: ArrayLike, rig
     except ValueError as error:
         shapes = ", ".join(f"{key} {np.shape(values)}" for key, values in numbers.items())
         raise InputError(f"columns of shapes {shapes}, right {rights.shape} do not broadcast; give one value a row") from error
-    flat = [np.ascontiguousarray(column).ravel() for column in columns]
+    flat = [column.flatten() for column in columns]  # copies: a kernel is compiled once more for arrays that are read-only
     for key, values in zip(numbers, flat, strict=False):
         may_be_zero = key == "price"
         bad = np.isinf(values) | (values < 0 if may_be_zero else values <= 0)
