@@ -1,9 +1,10 @@
 """A million leveraged accounts through half of the price, beside lrvx's LiquidationEngine on the same accounts.
 
-    python benchmarks/bench_cascade.py [--accounts N] [--rounds R] [--peer PYTHON]
+    python benchmarks/bench_cascade.py [--accounts N] [--peer-accounts N] [--rounds R] [--peer PYTHON]
 
 The peer knows no book that answers, so both follow one path of marks, in a book without bottom. What only ours does (impact,
-refill, the fall that feeds on itself) is timed apart. Everything runs on one core, is warmed once, and turns are interleaved.
+refill, the fall that feeds on itself) is timed apart. The peer is asked about fewer accounts by default: its time grows faster
+than their number. Everything runs on one core, is warmed once, and turns are interleaved.
 """
 
 from __future__ import annotations
@@ -134,6 +135,7 @@ def report(title: str, config: CascadeConfig, seed: int, *, peer: Path | None, r
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--accounts", type=int, default=1_000_000)
+    parser.add_argument("--peer-accounts", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=20_261_120)
     parser.add_argument("--peer", type=Path, default=ROOT / ".venv-peers" / "bin" / "python")
@@ -143,13 +145,18 @@ def main() -> None:
         peer = None
     if peer is None:
         print(f"no lrvx at {wanted.peer}; going on without")
-    one_tier = path_config(wanted.accounts, one_tier=True, fund=1e9)
-    tiers = path_config(wanted.accounts, one_tier=False, fund=1e9)
-    report("given path, one tier, large fund", one_tier, wanted.seed, peer=peer, rounds=wanted.rounds)
-    report("given path, twelve tiers, large fund", tiers, wanted.seed, peer=peer, rounds=wanted.rounds)
-    poor = msgspec.structs.replace(one_tier, fund=0.0, shock_over="5s")
-    report("given path in 5 steps, no fund: ADL", poor, wanted.seed, peer=peer, rounds=wanted.rounds)
-    report("with book, impact and refill", fed_back(tiers), wanted.seed, peer=None, rounds=wanted.rounds)
+    sizes = [(wanted.accounts, None)] if peer is None else [(wanted.peer_accounts, peer), (wanted.accounts, None)]
+    for accounts, python in sizes:
+        one_tier = path_config(accounts, one_tier=True, fund=1e9)
+        tiers = path_config(accounts, one_tier=False, fund=1e9)
+        poor = msgspec.structs.replace(one_tier, fund=0.0, shock_over="5s")
+        for title, config in (
+            ("given path, one tier, large fund", one_tier),
+            ("given path, twelve tiers, large fund", tiers),
+            ("given path in 5 steps, no fund: ADL", poor),
+        ):
+            report(title, config, wanted.seed, peer=python, rounds=wanted.rounds)
+        report("with book, impact and refill", fed_back(tiers), wanted.seed, peer=None, rounds=wanted.rounds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     print(f"\npeak memory of this process {peak:,.0f} MB; kernels hold 96 bytes an account, beside 33 of the columns given")
 

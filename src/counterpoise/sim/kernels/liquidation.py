@@ -92,7 +92,7 @@ NO_ACCOUNT: Final = -1
 NO_ENTRY: Final = -(2**62)
 _MILLION: Final = 1_000_000
 _BINS: Final = 1024
-_RANK_MANY: Final = 8192  # at least so many are ranked at once, if there are
+_RANK_MANY: Final = 8192  # at least so many, and a sixteenth of all, are ranked at once, if there are
 _BYBIT: Final = 1
 _OKX: Final = 2
 
@@ -253,7 +253,7 @@ def rank_counterparties(
 ) -> int:
     """Write the first counterparties in profit by score, ties in their own order; returns how many.
 
-    Only bins of score that hold the first few thousand are sorted. O(n + m log m).
+    Only the bins of score that hold the first m are sorted. O(n + m log m).
     """
     greatest, top = 0.0, NO_ENTRY
     for at in range(accounts.shape[1]):
@@ -295,7 +295,7 @@ def _least_bin(scores: Float1D, greatest: float) -> int:
         if scores[at] > 0.0:
             held[_bin(scores[at], greatest)] += 1
     total, least = 0, _BINS
-    while least > 0 and total < _RANK_MANY:
+    while least > 0 and total < max(_RANK_MANY, len(scores) >> 4):
         least -= 1
         total += held[least]
     return least
