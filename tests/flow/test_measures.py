@@ -334,6 +334,7 @@ def test_nothing_comes_of_nothing() -> None:
         ({"quotes": "tickr"}, UnknownName, "did you mean 'ticker'"),
         ({"bands_bps": (5.0, 1.0)}, InputError, "ascend"),
         ({"bands_bps": (1.0, 1.0)}, InputError, "ascend"),
+        ({"bands_bps": (1.0, 1.000001)}, InputError, "differ within six digits"),
         ({"bands_bps": (0.0,)}, InputError, "between 0 and 10,000"),
         ({"bands_bps": (10_000.0,)}, InputError, "between 0 and 10,000"),
         ({"bands_bps": (math.nan,)}, InputError, "between 0 and 10,000"),

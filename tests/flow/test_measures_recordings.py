@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from counterpoise.adapters.lean import LEAN_LOT, LEAN_TICK, read_lean
 from counterpoise.core.units import SECOND_NS, parse_time
 from counterpoise.flow.bins import Bins
-from counterpoise.flow.measures import LockedRule, QuoteSource, measure
+from counterpoise.flow.measures import LockedRule, Measures, QuoteSource, measure
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from reference.binance_recordings import CAPTURES, read_recording
@@ -88,5 +90,9 @@ def test_order_flow_explains_the_mid_on_nyse(symbol: str, locked: LockedRule, ex
     bins = measure(events, stock, bins=Bins.every(10 * SECOND_NS), quotes="ticker", stale_ns=3600 * SECOND_NS, locked=locked)
     opens, half_hour = parse_time("2013-10-07T13:30"), 1800 * SECOND_NS
     ends = bins["ts"].dt.epoch("ns").to_numpy()
+    stream = Measures(stock, bins=Bins.every(10 * SECOND_NS), quotes="ticker", stale_ns=3600 * SECOND_NS, locked=locked)
+    cuts = [0, 1, events.rows // 3, events.rows // 3 + 1, events.rows]
+    pieces = [stream.step(events.cut(i, j)) for i, j in pairwise(cuts)]
+    assert_frame_equal(pl.concat([*pieces, stream.finish()]), bins, check_exact=True)
     halves = [bins.filter((ends > opens + i * half_hour) & (ends <= opens + (i + 1) * half_hour)) for i in range(13)]
     assert np.nanmean([r_squared(half) for half in halves]) == pytest.approx(expected, abs=0.005)

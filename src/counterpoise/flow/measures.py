@@ -131,6 +131,8 @@ class Measures(Stream):
             raise UnknownName("rule for locked quotes", locked, _LOCKED)
         if any(not 0 < band < 10_000 for band in bands_bps) or list(bands_bps) != sorted(set(bands_bps)):
             raise InputError(f"bands must ascend and lie between 0 and 10,000 bps, found {bands_bps}")
+        if len({f"{band:g}" for band in bands_bps}) < len(bands_bps):
+            raise InputError(f"bands must differ within six digits, which name their columns; found {bands_bps}")
         if any(not 0 < value < 1e15 for value in values) or list(values) != sorted(set(values)):
             raise InputError(f"values to trade must ascend and lie between 0 and 1e15, found {values}")
         self.bins = bins
