@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from counterpoise.app.cli_options import Json, kernels
 
 __all__ = ["register"]
+
+SHOWN: Final = {
+    "policy": "lever",
+    "amplification": "amplification",
+    "worst_price": "worst price",
+    "end_price": "end price",
+    "accounts": "accounts",
+    "fund_draw": "fund paid",
+    "adl": "ADL",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +41,7 @@ def cascade(
     if as_json:
         print_json(report.frame.to_dicts())
     else:
-        print_table("what each lever does", report.frame.columns, report.frame.rows())
+        rows = [tuple(row[column] for column in SHOWN) for row in report.frame.to_dicts()]
+        print_table("what each lever of the exchange does", tuple(SHOWN.values()), rows)
     for path in report.files:
         note(f"written: {path}")

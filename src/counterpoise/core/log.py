@@ -29,8 +29,8 @@ def configure_log(level: str = "info") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # as it is when something is said, it may be replaced
+        cache_logger_on_first_use=False,
     )
 
 
