@@ -12,8 +12,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+import tarfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
@@ -23,10 +27,12 @@ from counterpoise.flow.bins import Bins
 from counterpoise.flow.integrated import IntegratedOfi, scaled_levels
 from counterpoise.flow.measures import measure
 from counterpoise.market.event import Events, merge_events
+from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAST_PAST, BLOCK, DRAW_BLOCK = 100, 30, 10
+LEAST_JUDGED, LEAST_MOVES = 100, 20  # bins to judge on, and moves of the mid in the first past
 RECORDINGS = {
     "USD-M": ("usdm/btcusdt_20240808.gz", parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")),
     "COIN-M": ("cm/btcusd_perp_20240808.gz", parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")),
@@ -44,6 +50,23 @@ def bins_of(data: Path) -> Iterator[tuple[str, pl.DataFrame]]:
         events = merge_events([Events.from_frame(batch.frame) for batch in reader])
         for every in ("1s", "250ms"):
             yield f"{name} {every}", measure(events, instrument, bins=Bins.parse(every))
+
+
+def bins_of_captures(data: Path) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Bins of a tenth of a second of the venues' half-minute captures, of markets that moved."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from reference.capture_reading import VENUES, files, read, terms
+
+    with TemporaryDirectory() as folder:
+        with tarfile.open(data / "08_venue_captures" / "cryptofeed_9venues.tar.xz") as archive:
+            archive.extractall(folder, filter="data")
+        for name, venue in VENUES.items():
+            parts: dict[Instrument, list[Events]] = {}
+            for batch in read(files(Path(folder), name), venue, known=terms(name)).batches:
+                if batch.table in ("book", "trade"):
+                    parts.setdefault(batch.instrument, []).append(Events.from_frame(batch.frame))
+            for instrument, held in parts.items():
+                yield f"{instrument.id} 100ms", measure(merge_events(held), instrument, bins=Bins.parse("100ms"))
 
 
 def fits(frame: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
@@ -98,9 +121,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     wanted = parser.parse_args()
     print(
-        f"{'recording':14} {'bins':>5} {'form':12} {'R² in':>7} {'R² out':>7}  95 % interval    over best level, 95 % interval"
+        f"{'recording':28} {'bins':>5} {'form':12} {'R² in':>7} {'R² out':>7}  95 % interval    over best level, 95 % interval"
     )
-    for name, frame in bins_of(wanted.data):
+    for name, frame in chain(bins_of(wanted.data), bins_of_captures(wanted.data)):
+        moved = frame.select("mid_change", "ofi_10", "mean_depth").drop_nulls()["mid_change"]
+        if len(moved) < LEAST_PAST + LEAST_JUDGED or (moved[:LEAST_PAST] != 0).sum() < LEAST_MOVES:
+            continue
         draw = np.random.default_rng(wanted.seed)
         y, mean, inside, fitted = fits(frame)
         at = [blocks(len(y), draw) for _ in range(wanted.draws)]
@@ -111,7 +137,7 @@ def main() -> None:
             gain = explained(y, fitted[form], mean) - explained(y, fitted["best level"], mean)
             over = "" if form == "best level" else f"{gain:+.3f} [{less:+.3f}, {more:+.3f}]"
             outside = f"{explained(y, fitted[form], mean):7.3f}  [{low:.3f}, {high:.3f}]"
-            print(f"{name:14} {len(y):5} {form:12} {of_all:7.3f} {outside}   {over}")
+            print(f"{name:28} {len(y):5} {form:12} {of_all:7.3f} {outside}   {over}")
 
 
 if __name__ == "__main__":
