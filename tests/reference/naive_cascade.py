@@ -16,7 +16,7 @@ class Account:
     entry: int
     collateral: int
     weighting: int = 0
-    todo: int = 0
+    order_lots: int = 0
     owed: int = 0
     adl_lots: int = 0
     adl_value: int = 0
@@ -63,7 +63,7 @@ class NaiveCascade:
     def list_all(self) -> None:
         self.waiting = {}
         for at, a in enumerate(self.accounts):
-            if a.taker and a.lots and not a.todo:
+            if a.taker and a.lots and not a.order_lots:
                 self.waiting.setdefault(self.liquidation_key(at), []).append(at)
 
     def broke(self, a: Account) -> int:
@@ -71,7 +71,7 @@ class NaiveCascade:
 
     def order(self, at: int) -> None:
         a = self.accounts[at]
-        a.todo = max(1, a.lots * self.plan["fraction_ppm"] // 1_000_000)
+        a.order_lots = max(1, a.lots * self.plan["fraction_ppm"] // 1_000_000)
         self.queue.append(at)
 
     def shown(self, shift: int, last: int) -> int:
@@ -88,7 +88,7 @@ class NaiveCascade:
         self.fund -= lots * max(0, broke - key)
         a.owed += lots * abs(key) * self.plan["fee_ppm"] // 1_000_000
         a.lots -= lots
-        a.todo -= lots
+        a.order_lots -= lots
         buyer[0] -= lots * key
         buyer[1] += lots
 
@@ -150,7 +150,7 @@ class NaiveCascade:
             victim.adl_value += taken * broke
             a.collateral += taken * (broke - a.entry)
             a.lots -= taken
-            a.todo -= taken
+            a.order_lots -= taken
             done += taken
         return done
 
@@ -167,7 +167,7 @@ class NaiveCascade:
                 self.waiting.setdefault(key, []).insert(0, at)
 
     def clearing(self, terms: dict[str, Any]) -> int | None:
-        need, found = sum(self.accounts[i].todo for i in self.queue), None
+        need, found = sum(self.accounts[i].order_lots for i in self.queue), None
         for key in sorted(self.book, reverse=True):
             if need <= 0 or key + terms["shift"] < terms["floor"]:
                 break
@@ -182,7 +182,7 @@ class NaiveCascade:
         while self.queue and left > 0:
             at = self.queue[0]
             a = self.accounts[at]
-            lots = int(min(left, a.todo))
+            lots = int(min(left, a.order_lots))
             tier = max(i for i, (low, _, _) in enumerate(self.tiers) if a.lots * abs(mark) >= low or i == 0)
             cash = self.market[0] + self.backstop[0]
             taken = self.to_backstop(a, lots, mark)
@@ -206,7 +206,7 @@ class NaiveCascade:
             row["value"] += value
             row[f"tier{tier}"] = row.get(f"tier{tier}", 0) + value
             left -= taken + sold
-            if not a.todo:
+            if not a.order_lots:
                 self.finish(at, self.shown(shift, mark))
             if stopped:
                 return
@@ -263,6 +263,6 @@ class NaiveCascade:
                 moved = [m + row["book"] * self.keys_per_lot * s for m, s in zip(moved, self.shares, strict=True)]
                 mark = self.shown(shift, mark)
             row["mark"], row["fund"] = mark, self.fund
-            row["queued"] = sum(self.accounts[i].todo for i in self.queue)
+            row["queued"] = sum(self.accounts[i].order_lots for i in self.queue)
             rows.append(row)
         return rows

@@ -150,7 +150,12 @@ def test_kernel_equals_naive_twin(block: int) -> None:
         for name, at in PATH.items():
             assert path[:, at].tolist() == [row[name] for row in rows], (seed, name)
         assert by_tier.tolist() == [[row.get(f"tier{k}", 0) for k in range(len(TIERS))] for row in rows], seed
-        for name, at in (("lots", books.LOTS), ("collateral", books.COLLATERAL), ("todo", books.TODO), ("owed", books.OWED)):
+        for name, at in (
+            ("lots", books.LOTS),
+            ("collateral", books.COLLATERAL),
+            ("order_lots", books.ORDER_LOTS),
+            ("owed", books.OWED),
+        ):
             assert columns[at].tolist() == [getattr(a, name) for a in twin.accounts], (seed, name)
         for name, at in (("adl_lots", books.ADL_LOTS), ("adl_value", books.ADL_VALUE)):
             assert columns[at].tolist() == [getattr(a, name) for a in twin.accounts], (seed, name)

@@ -33,6 +33,7 @@ __all__ = [
     "NEXT",
     "NO_ACCOUNT",
     "NO_ENTRY",
+    "ORDER_LOTS",
     "OWED",
     "QUEUED_LOTS",
     "QUEUE_HEAD",
@@ -42,7 +43,6 @@ __all__ = [
     "RANK_KEY",
     "STATE_SIZE",
     "TAKER",
-    "TODO",
     "TOP_ENTRY",
     "WEIGHTING",
     "bankruptcy_key",
@@ -65,7 +65,7 @@ TAKER: Final = 1  # 1 taker, 0 counterparty
 ENTRY: Final = 2  # key
 COLLATERAL: Final = 3  # what the position can lose
 NEXT: Final = 4
-TODO: Final = 5  # lots left of its liquidation order
+ORDER_LOTS: Final = 5  # lots left of its liquidation order
 OWED: Final = 6  # fee not yet paid
 ADL_LOTS: Final = 7
 ADL_VALUE: Final = 8  # lots × key
@@ -134,7 +134,7 @@ def tier_of(value: int, floors: Int1D) -> int:
 def enqueue(accounts: Int2D, state: Int1D, at: int, lots: int) -> None:
     """Put an account at the end of the queue with an order of so many lots."""
     accounts[NEXT, at] = NO_ACCOUNT
-    accounts[TODO, at] = lots
+    accounts[ORDER_LOTS, at] = lots
     state[QUEUED_LOTS] += lots
     if state[QUEUE_HEAD] == NO_ACCOUNT:
         state[QUEUE_HEAD] = at
@@ -161,7 +161,7 @@ def fill_lists(
     heads[:] = NO_ACCOUNT
     lowest = start - len(heads) + 1
     for at in range(accounts.shape[1] - 1, -1, -1):
-        if accounts[TAKER, at] and accounts[LOTS, at] and not accounts[TODO, at]:
+        if accounts[TAKER, at] and accounts[LOTS, at] and not accounts[ORDER_LOTS, at]:
             key = liquidation_key(
                 accounts[LOTS, at],
                 accounts[ENTRY, at],
@@ -210,7 +210,7 @@ def close_lots(accounts: Int2D, state: Int1D, at: int, lots: int, key: int, brok
     paid = max(key, broke)
     accounts[COLLATERAL, at] += lots * (paid - accounts[ENTRY, at])
     accounts[LOTS, at] -= lots
-    accounts[TODO, at] -= lots
+    accounts[ORDER_LOTS, at] -= lots
     value = lots * abs(key)
     accounts[OWED, at] += value // _MILLION * fee_ppm + value % _MILLION * fee_ppm // _MILLION
     state[QUEUED_LOTS] -= lots
@@ -342,5 +342,5 @@ def _hand_over(accounts: Int2D, state: Int1D, at: int, victim: int, lots: int, k
     accounts[ADL_VALUE, victim] += lots * key
     accounts[COLLATERAL, at] += lots * (key - accounts[ENTRY, at])
     accounts[LOTS, at] -= lots
-    accounts[TODO, at] -= lots
+    accounts[ORDER_LOTS, at] -= lots
     state[QUEUED_LOTS] -= lots

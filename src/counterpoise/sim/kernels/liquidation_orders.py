@@ -34,10 +34,10 @@ from counterpoise.sim.kernels.liquidation import (
     MARKET_CASH,
     NEXT,
     NO_ACCOUNT,
+    ORDER_LOTS,
     QUEUE_HEAD,
     QUEUE_TAIL,
     QUEUED_LOTS,
-    TODO,
     bankruptcy_key,
     book_account,
     close_lots,
@@ -228,13 +228,13 @@ def liquidate(
         uniform = _clearing_key(book, index, state[QUEUED_LOTS], shift, floor)
     while state[QUEUE_HEAD] != NO_ACCOUNT and left > 0:
         at = state[QUEUE_HEAD]
-        lots = min(left, accounts[TODO, at])
+        lots = min(left, accounts[ORDER_LOTS, at])
         tier = tier_of(accounts[LOTS, at] * abs(mark), floors)
         before = row[P_VALUE]
         done = _close_order(book, accounts, state, ranking, scores, row, at, lots, shift, mark, floor, uniform, plan, lowest)
         by_tier[tier] += row[P_VALUE] - before
         left -= done
-        if accounts[TODO, at] == 0:
+        if accounts[ORDER_LOTS, at] == 0:
             _finish(accounts, state, heads, at, mark_of(book, index, shift, mark, lowest), plan, rates, cums, scale)
         if done < lots:
             return
