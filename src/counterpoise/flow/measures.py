@@ -58,7 +58,7 @@ def measure(
     >>> measure(Events.empty(), parse_instrument("binance_usdm:BTCUSDT"), bins=Bins.parse("1s")).height
     0
     """
-    stream = Measures(
+    return Measures(
         instrument,
         bins=bins,
         quotes=quotes,
@@ -67,8 +67,7 @@ def measure(
         stale_ns=stale_ns,
         match_ns=match_ns,
         locked=locked,
-    )
-    return pl.concat([stream.step(events), stream.finish()])
+    ).whole(events)
 
 
 class Measures(Stream):

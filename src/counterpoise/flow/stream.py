@@ -90,6 +90,10 @@ class Stream:
         self.push(events)
         return self.drain()
 
+    def whole(self, events: Events) -> pl.DataFrame:
+        """All rows of events that are at hand at once: `step`, then `finish`. Raises as `push`."""
+        return pl.concat([self.step(events), self.finish()])
+
     def push(self, events: Events) -> int:
         """Take events; returns how many rows wait for `drain`. A frame costs a millisecond, this does not.
 

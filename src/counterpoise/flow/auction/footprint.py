@@ -130,8 +130,7 @@ def footprint(
     definition: str | ImbalanceDefinition = "atas",
 ) -> pl.DataFrame:
     """Rows of every bar of a whole stream; see `Footprint`."""
-    stream = Footprint(instrument, bins=bins, row_ticks=row_ticks, definition=definition)
-    return pl.concat([stream.step(events), stream.finish()])
+    return Footprint(instrument, bins=bins, row_ticks=row_ticks, definition=definition).whole(events)
 
 
 def footprint_bars(
@@ -145,10 +144,9 @@ def footprint_bars(
     share: float = 0.7,
 ) -> pl.DataFrame:
     """Every bar of a whole stream; see `FootprintBars`."""
-    stream = FootprintBars(
+    return FootprintBars(
         instrument, bins=bins, row_ticks=row_ticks, definition=definition, value_area=value_area, share=share
-    )
-    return pl.concat([stream.step(events), stream.finish()])
+    ).whole(events)
 
 
 def _runs(marked: Bool1D, bar: Int1D, row: Int1D) -> Int1D:

@@ -125,8 +125,7 @@ def naked_levels(
     definition: str | ImbalanceDefinition = "atas",
 ) -> pl.DataFrame:
     """What every bar of a whole stream leaves behind, and when it is reached; see `NakedLevels`."""
-    stream = NakedLevels(instrument, bins=bins, row_ticks=row_ticks, definition=definition)
-    return pl.concat([stream.step(events), stream.finish()])
+    return NakedLevels(instrument, bins=bins, row_ticks=row_ticks, definition=definition).whole(events)
 
 
 def standing(table: pl.DataFrame) -> pl.DataFrame:

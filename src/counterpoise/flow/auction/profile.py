@@ -153,8 +153,7 @@ class SessionProfile(DevelopingProfile):
 
 def profile(events: Events, instrument: Instrument, *, sessions: SessionsLike = "utc_day", row_ticks: int = 1) -> pl.DataFrame:
     """Rows of every session of a whole stream; see `Profile`."""
-    stream = Profile(instrument, sessions=sessions, row_ticks=row_ticks)
-    return pl.concat([stream.step(events), stream.finish()])
+    return Profile(instrument, sessions=sessions, row_ticks=row_ticks).whole(events)
 
 
 def developing_profile(
@@ -169,10 +168,9 @@ def developing_profile(
     bands: tuple[float, ...] = (1.0, 2.0),
 ) -> pl.DataFrame:
     """How the profiles of a whole stream came to be; see `DevelopingProfile`."""
-    stream = DevelopingProfile(
+    return DevelopingProfile(
         instrument, bins=bins, sessions=sessions, row_ticks=row_ticks, value_area=value_area, share=share, bands=bands
-    )
-    return pl.concat([stream.step(events), stream.finish()])
+    ).whole(events)
 
 
 def session_profile(
@@ -186,8 +184,9 @@ def session_profile(
     bands: tuple[float, ...] = (1.0, 2.0),
 ) -> pl.DataFrame:
     """What every session of a whole stream came to; see `SessionProfile`."""
-    stream = SessionProfile(instrument, sessions=sessions, row_ticks=row_ticks, value_area=value_area, share=share, bands=bands)
-    return pl.concat([stream.step(events), stream.finish()])
+    return SessionProfile(
+        instrument, sessions=sessions, row_ticks=row_ticks, value_area=value_area, share=share, bands=bands
+    ).whole(events)
 
 
 def composite(rows: pl.DataFrame) -> pl.DataFrame:

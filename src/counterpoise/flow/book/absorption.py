@@ -77,15 +77,14 @@ def find_absorption(
     >>> find_absorption(Events.empty(), parse_instrument("binance_usdm:BTCUSDT")).height
     0
     """
-    stream = Absorption(
+    return Absorption(
         instrument,
         threshold=threshold,
         within_ns=within_ns,
         ticks=ticks,
         max_move_ticks=max_move_ticks,
         min_refill=min_refill,
-    )
-    return pl.concat([stream.step(events), stream.finish()])
+    ).whole(events)
 
 
 class Absorption(Stream):

@@ -94,15 +94,14 @@ def find_sweeps(
     >>> find_sweeps(Events.empty(), parse_instrument("binance_usdm:BTCUSDT")).height
     0
     """
-    stream = Sweeps(
+    return Sweeps(
         instrument,
         levels=levels,
         recovery=recovery,
         depth_levels=depth_levels,
         band_bps=band_bps,
         patience_ns=patience_ns,
-    )
-    return pl.concat([stream.step(events), stream.finish()])
+    ).whole(events)
 
 
 class Sweeps(Stream):

@@ -34,8 +34,7 @@ def best_quotes(
     events: Events, instrument: Instrument, *, source: Source = "depth", stale_ns: int = 10 * SECOND_NS
 ) -> pl.DataFrame:
     """Every change of the best quotes of a recording; see `BestQuotes`."""
-    stream = BestQuotes(instrument, source=source, stale_ns=stale_ns)
-    return pl.concat([stream.step(events), stream.finish()])
+    return BestQuotes(instrument, source=source, stale_ns=stale_ns).whole(events)
 
 
 class BestQuotes(Stream):

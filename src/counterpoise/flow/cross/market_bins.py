@@ -39,8 +39,7 @@ def market_bins(
     stale_ns: int = 10 * SECOND_NS,
 ) -> pl.DataFrame:
     """One market of a recording, one row a bin; see `MarketBins`."""
-    stream = MarketBins(instrument, every_ns=every_ns, source=source, bands_bps=bands_bps, stale_ns=stale_ns)
-    return pl.concat([stream.step(events), stream.finish()])
+    return MarketBins(instrument, every_ns=every_ns, source=source, bands_bps=bands_bps, stale_ns=stale_ns).whole(events)
 
 
 class MarketBins(Stream):

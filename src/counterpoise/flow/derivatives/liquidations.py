@@ -97,8 +97,7 @@ def liquidations(
     events: Events, instrument: Instrument, *, bins: Bins, rules: tuple[CoverageRule, ...] = RULES
 ) -> pl.DataFrame:
     """Liquidations of a recording, one row a bin; see `Liquidations` for the columns."""
-    stream = Liquidations(instrument, bins=bins, rules=rules)
-    return pl.concat([stream.step(events), stream.finish()])
+    return Liquidations(instrument, bins=bins, rules=rules).whole(events)
 
 
 class Liquidations(Stream):
@@ -190,8 +189,7 @@ def liquidation_episodes(
     rules: tuple[CoverageRule, ...] = RULES,
 ) -> pl.DataFrame:
     """Episodes of a recording; see `LiquidationEpisodes` for the columns."""
-    stream = LiquidationEpisodes(instrument, gap_ns=gap_ns, stale_ns=stale_ns, rules=rules)
-    return pl.concat([stream.step(events), stream.finish()])
+    return LiquidationEpisodes(instrument, gap_ns=gap_ns, stale_ns=stale_ns, rules=rules).whole(events)
 
 
 class LiquidationEpisodes(Stream):

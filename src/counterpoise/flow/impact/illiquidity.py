@@ -165,8 +165,7 @@ def illiquidity(events: Events, instrument: Instrument, *, bins: Bins, window: i
     >>> illiquidity(Events.empty(), parse_instrument("binance_usdm:BTCUSDT"), bins=Bins.parse("1s")).height
     0
     """
-    stream = Illiquidity(instrument, bins=bins, window=window)
-    return pl.concat([stream.step(events), stream.finish()])
+    return Illiquidity(instrument, bins=bins, window=window).whole(events)
 
 
 def _where(sound: Bool1D, values: Float1D) -> Float1D:

@@ -127,5 +127,4 @@ def metaorders(
     >>> metaorders(Events.empty(), parse_instrument("binance_usdm:BTCUSDT")).height
     0
     """
-    stream = Metaorders(instrument, least_orders=least_orders, silence_ns=silence_ns)
-    return pl.concat([stream.step(events), stream.finish()])
+    return Metaorders(instrument, least_orders=least_orders, silence_ns=silence_ns).whole(events)

@@ -164,7 +164,7 @@ def toxicity(
     >>> toxicity(Events.empty(), parse_instrument("binance_usdm:BTCUSDT"), bucket_qty=10).height
     0
     """
-    stream = Toxicity(
+    return Toxicity(
         instrument,
         bucket_qty=bucket_qty,
         buckets=buckets,
@@ -172,8 +172,7 @@ def toxicity(
         period_ns=period_ns,
         classify=classify,
         bar_ns=bar_ns,
-    )
-    return pl.concat([stream.step(events), stream.finish()])
+    ).whole(events)
 
 
 def _lots(instrument: Instrument, bucket_qty: str | int | float | Decimal) -> int:

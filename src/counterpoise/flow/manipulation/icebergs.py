@@ -169,7 +169,7 @@ def icebergs(
     >>> icebergs(Events.empty(), parse_instrument("binance_usdm:BTCUSDT")).height
     0
     """
-    stream = Icebergs(
+    return Icebergs(
         instrument,
         refill_ns=refill_ns,
         similar=similar,
@@ -177,5 +177,4 @@ def icebergs(
         min_score=min_score,
         min_refills=min_refills,
         stale_ns=stale_ns,
-    )
-    return pl.concat([stream.step(events), stream.finish()])
+    ).whole(events)

@@ -197,7 +197,7 @@ def ignition(
     >>> ignition(Events.empty(), parse_instrument("binance_usdm:BTCUSDT")).height
     0
     """
-    stream = Ignition(
+    return Ignition(
         instrument,
         window_ns=window_ns,
         volume_sigmas=volume_sigmas,
@@ -212,5 +212,4 @@ def ignition(
         min_windows=min_windows,
         min_score=min_score,
         stale_ns=stale_ns,
-    )
-    return pl.concat([stream.step(events), stream.finish()])
+    ).whole(events)

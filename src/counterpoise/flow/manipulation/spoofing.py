@@ -226,7 +226,7 @@ def spoofing(
     >>> spoofing(Events.empty(), parse_instrument("binance_usdm:BTCUSDT")).height
     0
     """
-    stream = Spoofing(
+    return Spoofing(
         instrument,
         reach_ticks=reach_ticks,
         tail_max=tail_max,
@@ -241,5 +241,4 @@ def spoofing(
         prior=prior,
         min_score=min_score,
         stale_ns=stale_ns,
-    )
-    return pl.concat([stream.step(events), stream.finish()])
+    ).whole(events)

@@ -165,7 +165,7 @@ def stuffing(
     >>> stuffing(Events.empty(), parse_instrument("binance_usdm:BTCUSDT")).height
     0
     """
-    stream = Stuffing(
+    return Stuffing(
         instrument,
         window_ns=window_ns,
         sigmas=sigmas,
@@ -175,5 +175,4 @@ def stuffing(
         memory=memory,
         min_windows=min_windows,
         stale_ns=stale_ns,
-    )
-    return pl.concat([stream.step(events), stream.finish()])
+    ).whole(events)

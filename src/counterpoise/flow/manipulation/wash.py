@@ -160,5 +160,4 @@ def wash(
     >>> wash(Events.empty(), parse_instrument("binance_usdm:BTCUSDT")).height
     0
     """
-    stream = Wash(instrument, within_ns=within_ns, prior=prior, min_score=min_score, min_pairs=min_pairs)
-    return pl.concat([stream.step(events), stream.finish()])
+    return Wash(instrument, within_ns=within_ns, prior=prior, min_score=min_score, min_pairs=min_pairs).whole(events)

@@ -65,8 +65,7 @@ def event_features(events: Events, instrument: Instrument, *, stale_ns: int = 10
     >>> event_features(Events.empty(), parse_instrument("binance_usdm:BTCUSDT")).columns[6:9]
     ['level_qty', 'same_depth', 'opposite_depth']
     """
-    stream = EventFeatures(instrument, stale_ns=stale_ns)
-    return pl.concat([stream.step(events), stream.finish()])
+    return EventFeatures(instrument, stale_ns=stale_ns).whole(events)
 
 
 class EventFeatures(Stream):

@@ -73,8 +73,7 @@ def size_groups(
     >>> size_groups(Events.empty(), parse_instrument("binance_usdm:BTCUSDT"), bins=Bins.parse("10s")).columns[1:3]
     ['retail_buy_qty', 'retail_sell_qty']
     """
-    stream = SizeGroups(instrument, bins=bins, profile=profile, edges=edges)
-    return pl.concat([stream.step(events), stream.finish()])
+    return SizeGroups(instrument, bins=bins, profile=profile, edges=edges).whole(events)
 
 
 class SizeGroups(Stream):

@@ -70,8 +70,7 @@ def swings(
     events: Events, instrument: Instrument, *, reversal_bps: float | None = None, reversal_ticks: int | None = None
 ) -> pl.DataFrame:
     """The swings of a recording; see `Swings`."""
-    stream = Swings(instrument, reversal_bps=reversal_bps, reversal_ticks=reversal_ticks)
-    return pl.concat([stream.step(events), stream.finish()])
+    return Swings(instrument, reversal_bps=reversal_bps, reversal_ticks=reversal_ticks).whole(events)
 
 
 def divergences(
@@ -90,8 +89,9 @@ def divergences(
     >>> divergences(Events.empty(), parse_instrument("binance_usdm:BTCUSDT"), reversal_bps=5).height
     0
     """
-    stream = Divergences(instrument, reversal_bps=reversal_bps, reversal_ticks=reversal_ticks, least_strength=least_strength)
-    return pl.concat([stream.step(events), stream.finish()])
+    return Divergences(
+        instrument, reversal_bps=reversal_bps, reversal_ticks=reversal_ticks, least_strength=least_strength
+    ).whole(events)
 
 
 def chance_of_divergence(correlation: float) -> float:

@@ -80,7 +80,7 @@ def sized_flow(
     >>> sized_flow(Events.empty(), parse_instrument("binance_usdm:BTCUSDT"), bins=Bins.parse("10s")).columns[1:4]
     ['buy_qty_0', 'sell_qty_0', 'buys_0']
     """
-    stream = SizedFlow(
+    return SizedFlow(
         instrument,
         bins=bins,
         edges=edges,
@@ -89,8 +89,7 @@ def sized_flow(
         epoch_ns=epoch_ns,
         join_ns=join_ns,
         wait_ns=wait_ns,
-    )
-    return pl.concat([stream.step(events), stream.finish()])
+    ).whole(events)
 
 
 class SizedFlow(Stream):

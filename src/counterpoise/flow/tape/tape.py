@@ -88,8 +88,7 @@ def time_and_sales(events: Events, instrument: Instrument, *, join_ns: int = 0, 
     >>> time_and_sales(Events.empty(), parse_instrument("binance_usdm:BTCUSDT")).height
     0
     """
-    stream = Tape(instrument, join_ns=join_ns, wait_ns=wait_ns)
-    return pl.concat([stream.step(events), stream.finish()])
+    return Tape(instrument, join_ns=join_ns, wait_ns=wait_ns).whole(events)
 
 
 def large_prints(
@@ -105,7 +104,7 @@ def large_prints(
     wait_ns: int = DEFAULT_WAIT_NS,
 ) -> pl.DataFrame:
     """The large prints of a recording; see `LargePrints`."""
-    stream = LargePrints(
+    return LargePrints(
         instrument,
         least_notional=least_notional,
         least_sigma=least_sigma,
@@ -114,8 +113,7 @@ def large_prints(
         warm=warm,
         join_ns=join_ns,
         wait_ns=wait_ns,
-    )
-    return pl.concat([stream.step(events), stream.finish()])
+    ).whole(events)
 
 
 class _Prints(Stream):
