@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from counterpoise.core.arrays import AnyArray, Bool1D, Float1D, Int1D, Int2D
+from counterpoise.flow.cells import STATE_NAMES, UTC_NS, where_sound
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import columns as k
 from counterpoise.market.instrument import Instrument
@@ -16,7 +17,6 @@ from counterpoise.market.quality import BookState
 
 __all__ = ["GROUPS", "measure_frame"]
 
-_STATE_NAMES: Final = np.array([state.name for state in BookState])
 _CKS: Final = "Cont, Kukanov, Stoikov (2014), arXiv 1011.6402"
 
 GROUPS: Final = (
@@ -152,10 +152,10 @@ def measure_frame(
     columns |= _trades(rows, instrument, synced)
     columns["locked_quotes"] = rows[:, k.LOCKED]
     columns["complete"] = rows[:, k.COMPLETE] != 0
-    columns["quality"] = _STATE_NAMES[rows[:, k.QUALITY]]
+    columns["quality"] = STATE_NAMES[rows[:, k.QUALITY]]
     counts = ("trades", "buy_trades", "sell_trades")
     return pl.DataFrame(columns, nan_to_null=True, schema_overrides={"quality": pl.String}).with_columns(
-        pl.col("ts").cast(pl.Datetime("ns", "UTC")),
+        pl.col("ts").cast(UTC_NS),
         *(pl.when(pl.col("quality") == BookState.SYNCED.name).then(pl.col(name)).alias(name) for name in counts),
     )
 
@@ -166,10 +166,10 @@ def _prices(rows: Int2D, instrument: Instrument, priced: Bool1D) -> dict[str, An
     moved = priced & (rows[:, k.MID_BEFORE] != NO_KEY)
     change = bid + ask - np.where(moved, rows[:, k.MID_BEFORE], 0)
     return {
-        "mid": _where(priced, price.values(bid + ask, over=2)),
-        "mid_change": _where(moved, price.values(np.where(moved, change, 0), over=2)),
-        "spread": _where(priced, price.values(ask - bid)),
-        "microprice": _where(priced, _weighted_mid(bid, ask, rows[:, k.BID_DEPTH], rows[:, k.ASK_DEPTH]) * price.size),
+        "mid": where_sound(priced, price.values(bid + ask, over=2)),
+        "mid_change": where_sound(moved, price.values(np.where(moved, change, 0), over=2)),
+        "spread": where_sound(priced, price.values(ask - bid)),
+        "microprice": where_sound(priced, _weighted_mid(bid, ask, rows[:, k.BID_DEPTH], rows[:, k.ASK_DEPTH]) * price.size),
     }
 
 
@@ -191,14 +191,14 @@ def _depth(
         columns[f"depth_imbalance_{band:g}bps"] = _imbalance(rows[:, at], rows[:, at + 1], stands)
     columns["weighted_imbalance"] = _imbalance(real[:, k.NEAR], real[:, k.NEAR + 1], stands)
     for i, side in enumerate(("bid", "ask")):
-        columns[f"{side}_qty"] = _where(priced, qty.values(rows[:, (k.BID_DEPTH, k.ASK_DEPTH)[i]]))
+        columns[f"{side}_qty"] = where_sound(priced, qty.values(rows[:, (k.BID_DEPTH, k.ASK_DEPTH)[i]]))
         for j, band in enumerate(bands_bps):
-            columns[f"{side}_depth_{band:g}bps"] = _where(stands, qty.values(rows[:, k.BANDS + 2 * j + i]))
-        columns[f"{side}_slope"] = _where(stands, real[:, k.SLOPES + i] * qty.size)
+            columns[f"{side}_depth_{band:g}bps"] = where_sound(stands, qty.values(rows[:, k.BANDS + 2 * j + i]))
+        columns[f"{side}_slope"] = where_sound(stands, real[:, k.SLOPES + i] * qty.size)
     messages = np.maximum(rows[:, k.MESSAGES], 1)
-    columns["mean_best_depth"] = _where(priced, rows[:, k.TOP_SUM] / (2 * messages) * qty.size)
+    columns["mean_best_depth"] = where_sound(priced, rows[:, k.TOP_SUM] / (2 * messages) * qty.size)
     deep = priced & (source == k.DEPTH)
-    columns["mean_depth"] = _where(deep, rows[:, k.DEPTH_SUM] / (2 * k.LEVELS * messages) * qty.size)
+    columns["mean_depth"] = where_sound(deep, rows[:, k.DEPTH_SUM] / (2 * k.LEVELS * messages) * qty.size)
     return columns
 
 
@@ -207,19 +207,19 @@ def _costs(rows: Int2D, stands: Bool1D, bands_bps: tuple[float, ...], values: tu
     columns: dict[str, AnyArray] = {}
     for i, side in enumerate(("buy", "sell")):
         for j, value in enumerate(values):
-            columns[f"{side}_cost_{value}_bps"] = _where(stands, real[:, at + i * len(values) + j])
+            columns[f"{side}_cost_{value}_bps"] = where_sound(stands, real[:, at + i * len(values) + j])
     return columns
 
 
 def _order_flow(rows: Int2D, instrument: Instrument, synced: Bool1D, source: int) -> dict[str, AnyArray]:
     qty = instrument.flow_grid
     best, deep = synced & (source != k.TRADES_ONLY), synced & (source == k.DEPTH)
-    ofi = _where(best, qty.values(rows[:, k.OFI]))
+    ofi = where_sound(best, qty.values(rows[:, k.OFI]))
     columns: dict[str, AnyArray] = {"ofi": ofi, "ofi_1": ofi}
     for level in range(1, k.LEVELS):
-        columns[f"ofi_{level + 1}"] = _where(deep, qty.values(rows[:, k.OFI + level]))
+        columns[f"ofi_{level + 1}"] = where_sound(deep, qty.values(rows[:, k.OFI + level]))
     for i, part in enumerate(("limit", "cancel", "market")):
-        columns[f"ofi_{part}"] = _where(best, qty.values(rows[:, k.PARTS + i]))
+        columns[f"ofi_{part}"] = where_sound(best, qty.values(rows[:, k.PARTS + i]))
     return columns
 
 
@@ -231,17 +231,13 @@ def _trades(rows: Int2D, instrument: Instrument, synced: Bool1D) -> dict[str, An
     columns |= {"buy_trades": rows[:, k.BUY_TRADES], "sell_trades": rows[:, k.SELL_TRADES]}
     sums = {"buy_qty": buy, "sell_qty": sell, "unknown_qty": rows[:, k.UNKNOWN], "trade_imbalance": buy - sell}
     sums |= {"cvd": rows[:, k.CVD], "min_delta": rows[:, k.MIN_DELTA], "max_delta": rows[:, k.MAX_DELTA], "obv": rows[:, k.OBV]}
-    columns |= {name: _where(synced, qty.values(lots)) for name, lots in sums.items()}
+    columns |= {name: where_sound(synced, qty.values(lots)) for name, lots in sums.items()}
     columns["buy_sell_ratio"] = np.divide(buy, sell, out=np.full(len(rows), np.nan), where=synced & (sell > 0))
     for name, at in (("buy_notional", k.BUY_VALUE), ("sell_notional", k.SELL_VALUE)):
-        columns[name] = _where(synced, real[:, at] * worth)
+        columns[name] = where_sound(synced, real[:, at] * worth)
     for name, at in (("open", k.OPEN), ("high", k.HIGH), ("low", k.LOW), ("close", k.CLOSE)):
-        columns[name] = _where(happened, price.values(np.where(happened, rows[:, at], 0)))
+        columns[name] = where_sound(happened, price.values(np.where(happened, rows[:, at], 0)))
     return columns
-
-
-def _where(sound: Bool1D, values: Float1D) -> Float1D:
-    return np.asarray(np.where(sound, values, np.nan), np.float64)
 
 
 def _imbalance(bid: Int1D | Float1D, ask: Int1D | Float1D, sound: Bool1D) -> Float1D:

@@ -17,6 +17,7 @@ from counterpoise.flow.auction.profile import SessionsLike
 from counterpoise.flow.auction.sessions import Sessions
 from counterpoise.flow.auction.value_area import value_area
 from counterpoise.flow.bins import Bins
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import bar as k
 from counterpoise.flow.kernels.footprint import ROW_COLUMNS
@@ -30,7 +31,6 @@ Fill = Literal["traded", "range"]
 _LETTERS: Final = ascii_letters[26:] + ascii_letters[:26]  # A to Z, then a to z
 _MOST_ROWS: Final = 10_000_000
 _KEYS: Final = ("ts", "session", "start")
-_UTC: Final = pl.Datetime("ns", "UTC")
 
 
 def market_profile(
@@ -152,7 +152,7 @@ def auction(
             inner.pop()
         counts = part["letters_count"]
         out.append(line | {"single_prints": inner.count(1), "poor_low": counts[0] > 1, "poor_high": counts[-1] > 1})
-    schema = pl.Schema({"ts": _UTC, "session": pl.String(), "start": _UTC, **dict.fromkeys(_PRICES, pl.Float64())})
+    schema = pl.Schema({"ts": UTC_NS, "session": pl.String(), "start": UTC_NS, **dict.fromkeys(_PRICES, pl.Float64())})
     return pl.DataFrame(
         out, schema={**schema, "single_prints": pl.Int64(), "poor_low": pl.Boolean(), "poor_high": pl.Boolean()}
     )
@@ -182,7 +182,7 @@ def _spans(ends: list[int], sessions: Sessions, period_ns: int) -> pl.DataFrame:
             start = session_end - (part.end_ns - part.start_ns)
             out.append((end, session_end, part.name, start, (end - period_ns - start) // period_ns))
     schema = {"end": pl.Int64, "session_end": pl.Int64, "session": pl.String, "start": pl.Int64, "letter": pl.Int64}
-    return pl.DataFrame(out, schema=schema, orient="row").with_columns(pl.col("end", "session_end", "start").cast(_UTC))
+    return pl.DataFrame(out, schema=schema, orient="row").with_columns(pl.col("end", "session_end", "start").cast(UTC_NS))
 
 
 def _between(rows: pl.DataFrame) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from counterpoise.flow.auction.definition import ImbalanceDefinition
 from counterpoise.flow.auction.price_rows import RowRules, RowStream, stamped
 from counterpoise.flow.auction.sessions import Sessions
 from counterpoise.flow.bins import Bins
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import bar as k
 from counterpoise.flow.kernels import naked as levels
@@ -111,9 +112,7 @@ class NakedLevels(RowStream):
     def _frame(self, rows: Int2D) -> pl.DataFrame:
         columns: dict[str, AnyArray] = {"ts_local": rows[:, 0], "event": _EVENTS[rows[:, 1]], "level": _NAMES[rows[:, 3]]}
         columns |= {"price": self._price(rows[:, 2]), "bar": rows[:, 5], "bar_ts": rows[:, 4], "gaps": rows[:, 6]}
-        return stamped(columns).with_columns(
-            pl.col("event", "level").cast(pl.String), pl.col("bar_ts").cast(pl.Datetime("ns", "UTC"))
-        )
+        return stamped(columns).with_columns(pl.col("event", "level").cast(pl.String), pl.col("bar_ts").cast(UTC_NS))
 
 
 def naked_levels(

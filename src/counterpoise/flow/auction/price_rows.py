@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import AnyArray, Bool1D, Float1D, Int1D, Int2D
+from counterpoise.core.arrays import AnyArray, Float1D, Int1D, Int2D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import format_duration
 from counterpoise.flow.auction.definition import (
@@ -24,6 +24,7 @@ from counterpoise.flow.auction.definition import (
 )
 from counterpoise.flow.auction.sessions import Sessions
 from counterpoise.flow.bins import Bins
+from counterpoise.flow.cells import UTC_NS, where_sound
 from counterpoise.flow.kernels import bar as k
 from counterpoise.flow.kernels import price_rows
 from counterpoise.flow.kernels.bins import BINS_SIZE, NOT_OPEN, RULE, SIZE, TIME
@@ -144,14 +145,14 @@ class Summary:
 
     def price(self, slot: int) -> Float1D:
         """Ticks [quote]; NaN in a bar without a trade."""
-        return _where(self._traded, self._instrument.price_grid.values(self[slot]))
+        return where_sound(self._traded, self._instrument.price_grid.values(self[slot]))
 
     def area(self) -> dict[str, AnyArray]:
         """Point of control and value area of the rows; NaN when there are none."""
         edges = (("poc", k.POC), ("value_area_low", k.AREA_LOW), ("value_area_high", k.AREA_HIGH))
         values = self._instrument.price_grid.values
-        out: dict[str, AnyArray] = {n: _where(self._held, values(self[slot] * self._row_ticks)) for n, slot in edges}
-        return out | {"poc_qty": _where(self._held, self._instrument.flow_grid.values(self[k.POC_LOTS]))}
+        out: dict[str, AnyArray] = {n: where_sound(self._held, values(self[slot] * self._row_ticks)) for n, slot in edges}
+        return out | {"poc_qty": where_sound(self._held, self._instrument.flow_grid.values(self[k.POC_LOTS]))}
 
     def vwap(self) -> tuple[Float1D, Float1D]:
         """Mean price of all the rows hold, weighted by base coins, and its standard deviation [quote]."""
@@ -160,17 +161,13 @@ class Summary:
         shift = mean / some
         spread = np.sqrt(np.maximum(square / some - shift * shift, 0.0))
         tick, sound = self._instrument.price_grid.size, self._held & (weight > 0)
-        return _where(sound, (self[k.ANCHOR] + shift) * tick), _where(sound, spread * tick)
+        return where_sound(sound, (self[k.ANCHOR] + shift) * tick), where_sound(sound, spread * tick)
 
 
 def stamped(columns: Mapping[str, AnyArray]) -> pl.DataFrame:
     """A frame whose first column is a time [ns] and whose NaNs are nulls."""
     frame = pl.DataFrame([pl.Series(name, values, nan_to_null=True) for name, values in columns.items()])
-    return frame.with_columns(pl.nth(0).cast(pl.Datetime("ns", "UTC")))
-
-
-def _where(sound: Bool1D, values: Float1D) -> Float1D:
-    return np.asarray(np.where(sound, values, np.nan), np.float64)
+    return frame.with_columns(pl.nth(0).cast(UTC_NS))
 
 
 def _settings(instrument: Instrument, rules: RowRules, writes: int) -> Float1D:

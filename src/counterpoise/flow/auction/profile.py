@@ -18,6 +18,7 @@ from counterpoise.flow.auction.definition import ValueAreaDefinition
 from counterpoise.flow.auction.price_rows import RowRules, RowStream, Summary, stamped
 from counterpoise.flow.auction.sessions import Sessions
 from counterpoise.flow.bins import Bins
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import bar as k
 from counterpoise.flow.kernels.footprint import ROW_COLUMNS, SUMMARY_COLUMNS
@@ -36,7 +37,6 @@ __all__ = [
 ]
 
 SessionsLike = str | Sessions | Iterable[tuple[str, str, str]]
-_UTC: Final = pl.Datetime("ns", "UTC")
 
 
 class Profile(RowStream):
@@ -222,7 +222,7 @@ def _session(sessions: Sessions | None, number: Int1D, start: Int1D) -> dict[str
 
 
 def _named(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(pl.col("session").cast(pl.String), pl.col("start").cast(_UTC))
+    return frame.with_columns(pl.col("session").cast(pl.String), pl.col("start").cast(UTC_NS))
 
 
 _WHEN: Final = (

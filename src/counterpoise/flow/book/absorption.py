@@ -14,6 +14,7 @@ import polars as pl
 from counterpoise.core.arrays import AnyArray, Int2D
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import SECOND_NS, parse_decimal
+from counterpoise.flow.cells import STATE_NAMES, UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import absorption as k
 from counterpoise.flow.stream import Stream
@@ -26,7 +27,6 @@ __all__ = ["GROUPS", "Absorption", "find_absorption"]
 
 _RULES: Final = {"sigmas": k.SIGMAS, "qty": k.QTY, "notional": k.NOTIONAL}
 _ENDED: Final = np.array(["break", "fade", "timeout", "void", "open"])
-_STATES: Final = np.array([state.name for state in BookState])
 
 GROUPS: Final[tuple[Group, ...]] = (
     Group(
@@ -223,10 +223,10 @@ def _to_frame(rows: Int2D, instrument: Instrument) -> pl.DataFrame:
         "strength": rows[:, k.LOTS] / threshold,
         "threshold": threshold * qty.size,
         "unknown_qty": qty.values(rows[:, k.UNKNOWN]),
-        "quality": _STATES[rows[:, k.QUALITY]],
+        "quality": STATE_NAMES[rows[:, k.QUALITY]],
         "ended": _ENDED[rows[:, k.ENDED]],
     }
     texts = {"quality": pl.String, "ended": pl.String}
     return pl.DataFrame(columns, schema_overrides=texts).with_columns(
-        pl.col("ts_local", "ts_start", "ts_known", "ts_end").cast(pl.Datetime("ns", "UTC"))
+        pl.col("ts_local", "ts_start", "ts_known", "ts_end").cast(UTC_NS)
     )

@@ -16,6 +16,7 @@ import polars as pl
 from counterpoise.core.arrays import AnyArray, Bool1D, Int1D, Int2D
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import MS_NS, SECOND_NS
+from counterpoise.flow.cells import STATE_NAMES, UTC_NS, where_sound
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import sweeps as k
 from counterpoise.flow.stream import Stream
@@ -30,7 +31,6 @@ __all__ = ["GROUPS", "Recovery", "Sweeps", "find_sweeps"]
 Recovery = Literal["swept", "levels", "band"]
 _RECOVERIES: Final = {"swept": k.SWEPT, "levels": k.LEVELS, "band": k.BAND}
 _ENDED: Final = np.array(["recovered", "patience", "void", "unseen", "overflow", "open"])
-_STATES: Final = np.array([state.name for state in BookState])
 _MOST_OPEN: Final = 1024
 
 GROUPS: Final[tuple[Group, ...]] = (
@@ -236,22 +236,22 @@ def _to_frame(rows: Int2D, instrument: Instrument) -> pl.DataFrame:
         "notional": _notional(rows, instrument),
         "price_first": price.values(rows[:, k.FIRST_TICKS]),
         "price_last": price.values(rows[:, k.LAST_TICKS]),
-        "best_before": _where(there, price.values(np.where(there, -side * best, 0))),
-        "best_after": _where(after, price.values(np.where(after, -side * rows[:, k.BEST_AFTER], 0))),
-        "spread_before": _where(spread, price.values(np.where(spread, -best - rows[:, k.OTHER_BEFORE], 0))),
-        "spread_widest": _where(followed & (rows[:, k.WIDEST] >= 0), price.values(rows[:, k.WIDEST])),
+        "best_before": where_sound(there, price.values(np.where(there, -side * best, 0))),
+        "best_after": where_sound(after, price.values(np.where(after, -side * rows[:, k.BEST_AFTER], 0))),
+        "spread_before": where_sound(spread, price.values(np.where(spread, -best - rows[:, k.OTHER_BEFORE], 0))),
+        "spread_widest": where_sound(followed & (rows[:, k.WIDEST] >= 0), price.values(rows[:, k.WIDEST])),
     }
     for i, name in ((k.LEVELS, "depth"), (k.BAND, "band"), (k.SWEPT, "swept")):
-        columns[f"{name}_before"] = _where(sound, qty.values(rows[:, k.BEFORE + i]))
-        columns[f"{name}_lowest"] = _where(followed, qty.values(rows[:, k.LOWEST + i]))
+        columns[f"{name}_before"] = where_sound(sound, qty.values(rows[:, k.BEFORE + i]))
+        columns[f"{name}_lowest"] = where_sound(followed, qty.values(rows[:, k.LOWEST + i]))
     for i, name in ((k.HALF_NS, "half_ns"), (k.NINETY_NS, "ninety_ns"), (k.SPREAD_NS, "spread_ns")):
         columns[name] = _known(rows[:, i], sound & (rows[:, i] >= 0) & (rows[:, k.ENDED] != k.OVERFLOW))
     columns["watched_ns"] = rows[:, k.WATCHED_NS]
     columns["unknown_qty"] = qty.values(rows[:, k.UNKNOWN])
-    columns["quality"], columns["ended"] = _STATES[rows[:, k.QUALITY]], _ENDED[rows[:, k.ENDED]]
+    columns["quality"], columns["ended"] = STATE_NAMES[rows[:, k.QUALITY]], _ENDED[rows[:, k.ENDED]]
     texts = {"quality": pl.String, "ended": pl.String}
     return pl.DataFrame(columns, nan_to_null=True, schema_overrides=texts).with_columns(
-        pl.col("ts_local", "ts_start", "ts_end").cast(pl.Datetime("ns", "UTC"))
+        pl.col("ts_local", "ts_start", "ts_end").cast(UTC_NS)
     )
 
 
@@ -260,10 +260,6 @@ def _notional(rows: Int2D, instrument: Instrument) -> AnyArray:
     unit = float(instrument.notional(1, 1))
     lots = rows[:, k.LOTS].astype(np.float64)
     return unit * lots if instrument.inverse else unit * (lots * rows[:, k.FIRST_TICKS] + rows[:, k.WALK])
-
-
-def _where(sound: Bool1D, values: AnyArray) -> AnyArray:
-    return np.where(sound, values, np.nan)
 
 
 def _known(values: Int1D, known: Bool1D) -> pl.Series:

@@ -12,6 +12,7 @@ import polars as pl
 from counterpoise.core.arrays import AnyArray, Float1D, Int1D, Int2D
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.cells import STATE_NAMES, UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.derivatives.latest import times_of
 from counterpoise.flow.kernels import best as k
@@ -27,7 +28,6 @@ __all__ = ["GROUPS", "NO_ROW", "QUOTE_SOURCES", "BestQuotes", "Source", "best_qu
 Source = Literal["depth", "ticker"]
 QUOTE_SOURCES: Final = {"depth": k.DEPTH, "ticker": k.TICKER}
 NO_ROW: Final = 255  # kind of a row that says nothing but the time
-_STATES: Final = np.array([state.name for state in BookState])
 
 
 def best_quotes(
@@ -86,10 +86,10 @@ class BestQuotes(Stream):
             "ask": np.where(ask, price.values(best[1]), np.nan),
             "ask_qty": np.where(ask, qty.values(rows[:, k.ASK_LOTS]), np.nan),
             "mid": np.where(bid & ask, price.values(best[0] + best[1], over=2), np.nan),
-            "quality": _STATES[rows[:, k.QUALITY]],
+            "quality": STATE_NAMES[rows[:, k.QUALITY]],
         }
         return pl.DataFrame(columns, nan_to_null=True, schema_overrides={"quality": pl.String}).with_columns(
-            pl.col("ts_local").cast(pl.Datetime("ns", "UTC"))
+            pl.col("ts_local").cast(UTC_NS)
         )
 
 
@@ -153,7 +153,7 @@ def prices_on_grid(
             raise InputError(f"the table of {name} lacks ts_local or {price}, it has {', '.join(table.columns)}")
         times_of(table, "ts_local", what=f"the table of {name}")
     ends = _grid(tables, every_ns, from_ns, to_ns)
-    grid = pl.DataFrame({"ts": ends}).with_columns(pl.col("ts").cast(pl.Datetime("ns", "UTC")))
+    grid = pl.DataFrame({"ts": ends}).with_columns(pl.col("ts").cast(UTC_NS))
     joined = (
         table.select(ts=pl.col("ts_local") + pl.duration(nanoseconds=1), **{name: price}).unique(
             "ts", keep="last", maintain_order=True

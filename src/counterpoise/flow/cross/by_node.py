@@ -11,6 +11,7 @@ import polars as pl
 from counterpoise.core.arrays import Bool1D, Float1D, Int1D
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import parse_decimal
+from counterpoise.flow.cells import STATE_NAMES, UTC_NS, ratio
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.cross.additive import require_leaves
 from counterpoise.flow.cross.rates import Rates, RateTable, value_before
@@ -250,34 +251,27 @@ def _weigh_up(tree: Tree, sums: dict[str, _Leaf]) -> None:
         line = sums[node]
         if "signed_usd" not in line:
             continue
-        line["imbalance"] = _ratio(line["signed_usd"], line["volume_usd"])
+        line["imbalance"] = ratio(line["signed_usd"], line["volume_usd"])
         if "depth_usd" in line:
-            line["ofi_per_depth"] = _ratio(line["ofi_usd"], line["depth_usd"])
+            line["ofi_per_depth"] = ratio(line["ofi_usd"], line["depth_usd"])
         children = [child for child in tree.children(node) if "imbalance_weighted" in sums[child]]
         line["imbalance_weighted"] = line["imbalance"].copy()
         if children:
             shares = [np.where(np.isfinite(sums[c]["imbalance_weighted"]), tree.weight(c), 0.0) for c in children]
             parts = [np.nan_to_num(sums[c]["imbalance_weighted"]) * share for c, share in zip(children, shares, strict=True)]
-            mean = _ratio(exact_sum(parts, len(line["sound"])), np.sum(shares, axis=0))
+            mean = ratio(exact_sum(parts, len(line["sound"])), np.sum(shares, axis=0))
             line["imbalance_weighted"] = np.where(np.isfinite(line["signed_usd"]), mean, np.nan)
-
-
-def _ratio(over: Float1D, under: Float1D) -> Float1D:
-    return np.where(under > 0, over / np.where(under > 0, under, 1.0), np.nan)
 
 
 def _frame(node: str, ts: Int1D, line: _Leaf) -> pl.DataFrame:
     names = [f"{name}_{unit}" for unit in ("coin", "usd") for name in (*_FLOWS, "depth")] + ["signed_risk_usd"]
     names += ["imbalance", "imbalance_weighted", "ofi_per_depth"]
-    states = np.array([state.name for state in BookState])
     columns: dict[str, Any] = {"ts": ts, "node": [node] * len(ts), "level": [level_of(node)] * len(ts)}
     columns |= {name: line.get(name, np.full(len(ts), np.nan)) for name in names}
     columns |= {name: line[name].astype(np.int64) for name in ("leaves", "sound")}
-    columns |= {"coverage": line["coverage"], "quality": states[line["quality"].astype(np.int64)]}
+    columns |= {"coverage": line["coverage"], "quality": STATE_NAMES[line["quality"].astype(np.int64)]}
     words = dict.fromkeys(("node", "level", "quality"), pl.String)
-    return pl.DataFrame(columns, nan_to_null=True, schema_overrides=words).with_columns(
-        pl.col("ts").cast(pl.Datetime("ns", "UTC"))
-    )
+    return pl.DataFrame(columns, nan_to_null=True, schema_overrides=words).with_columns(pl.col("ts").cast(UTC_NS))
 
 
 GROUPS: Final = (

@@ -14,6 +14,7 @@ from counterpoise.core.arrays import Float1D, Int1D, Int2D
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import BPS, SECOND_NS, format_time
 from counterpoise.flow.bins import Bins
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.cross.best_quotes import BestQuotes, Source
 from counterpoise.flow.cross.by_node import ON_MISSING, OnMissing
@@ -255,7 +256,7 @@ def _bins(pair: tuple[str, str], rows: Int2D, every_ns: int, leave_out: bool) ->
         columns[f"{name}_share"] = _over(rows[:, k.POSITIVE_NS + way].astype(np.float64), sound_ns, held)
     columns["sound_share"] = sound_ns / every_ns
     return pl.DataFrame(columns, nan_to_null=True, schema_overrides={"a": pl.String, "b": pl.String}).with_columns(
-        pl.col("ts").cast(pl.Datetime("ns", "UTC"))
+        pl.col("ts").cast(UTC_NS)
     )
 
 
@@ -275,9 +276,7 @@ def _episodes(pair: tuple[str, str], rows: Int2D) -> pl.DataFrame:
         "end": _REASONS[rows[:, k.REASON]],
     }
     words = dict.fromkeys(("buy", "sell", "end"), pl.String)
-    return pl.DataFrame(columns, schema_overrides=words).with_columns(
-        pl.col("ts_local", "start").cast(pl.Datetime("ns", "UTC"))
-    )
+    return pl.DataFrame(columns, schema_overrides=words).with_columns(pl.col("ts_local", "start").cast(UTC_NS))
 
 
 GROUPS: Final = (

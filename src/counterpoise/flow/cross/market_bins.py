@@ -11,6 +11,7 @@ import polars as pl
 from counterpoise.core.arrays import AnyArray, Bool1D, Float1D, Int1D, Int2D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS, format_duration, parse_decimal
+from counterpoise.flow.cells import STATE_NAMES, UTC_NS, where_sound
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.cross.best_quotes import NO_ROW, Source, fresh_market
 from counterpoise.flow.kernels import best as b
@@ -25,7 +26,6 @@ __all__ = ["DEPTH_BANDS_BPS", "FLOWS", "GROUPS", "MarketBins", "market_bins"]
 
 DEPTH_BANDS_BPS: Final = (5.0, 25.0)
 FLOWS: Final = ("buy", "sell", "unknown", "cvd", "ofi")
-_STATES: Final = np.array([state.name for state in BookState])
 _MAX_BINS: Final = 50_000_000
 
 
@@ -130,11 +130,11 @@ class MarketBins(Stream):
         best = np.where(bid, rows[:, b.BID], 0), np.where(ask, -rows[:, b.ASK], 0)
         columns: dict[str, AnyArray] = {
             "ts": rows[:, b.TS],
-            "bid": _where(bid, price.values(best[0])),
-            "bid_coin": _where(bid, self._in_coins(rows[:, b.BID_LOTS], best[0])),
-            "ask": _where(ask, price.values(best[1])),
-            "ask_coin": _where(ask, self._in_coins(rows[:, b.ASK_LOTS], best[1])),
-            "mid": _where(bid & ask, price.values(best[0] + best[1], over=2)),
+            "bid": where_sound(bid, price.values(best[0])),
+            "bid_coin": where_sound(bid, self._in_coins(rows[:, b.BID_LOTS], best[0])),
+            "ask": where_sound(ask, price.values(best[1])),
+            "ask_coin": where_sound(ask, self._in_coins(rows[:, b.ASK_LOTS], best[1])),
+            "mid": where_sound(bid & ask, price.values(best[0] + best[1], over=2)),
         }
         for at, name in enumerate(FLOWS):
             columns |= self._both(name, rows, k.TRADES + 1 + at, k.VALUES + at, synced)
@@ -142,9 +142,9 @@ class MarketBins(Stream):
             for side, word in enumerate(("bid", "ask")):
                 lots = k.BANDS + 4 * at + side
                 columns |= self._both(f"{word}_depth_{band:g}bps", rows, lots, lots + 2, synced & (rows[:, lots] >= 0))
-        columns |= {"trades": rows[:, k.TRADES], "quality": _STATES[rows[:, b.QUALITY]]}
+        columns |= {"trades": rows[:, k.TRADES], "quality": STATE_NAMES[rows[:, b.QUALITY]]}
         return pl.DataFrame(columns, nan_to_null=True, schema_overrides={"quality": pl.String}).with_columns(
-            pl.col("ts").cast(pl.Datetime("ns", "UTC")),
+            pl.col("ts").cast(UTC_NS),
             pl.when(pl.col("quality") == BookState.SYNCED.name).then(pl.col("trades")),
         )
 
@@ -157,7 +157,7 @@ class MarketBins(Stream):
             coin, quote = worth * (of.qty_grid.size * size / of.price_grid.size), of.qty_grid.values(rows[:, lots]) * size
         else:
             coin, quote = of.flow_grid.values(rows[:, lots]), worth * (of.flow_grid.size * of.price_grid.size)
-        return {f"{name}_coin": _where(sound, coin), f"{name}_quote": _where(sound, quote)}
+        return {f"{name}_coin": where_sound(sound, coin), f"{name}_quote": where_sound(sound, quote)}
 
     def _in_coins(self, lots: Int1D, ticks: Int1D) -> Float1D:
         of = self.instrument
@@ -165,10 +165,6 @@ class MarketBins(Stream):
             return of.flow_grid.values(lots)
         quote = of.qty_grid.values(lots) * float(parse_decimal(of.multiplier))
         return np.where(ticks > 0, quote / of.price_grid.values(np.maximum(ticks, 1)), np.nan)
-
-
-def _where(sound: Bool1D, values: Float1D) -> Float1D:
-    return np.asarray(np.where(sound, values, np.nan), np.float64)
 
 
 def _pairs() -> list[Column]:

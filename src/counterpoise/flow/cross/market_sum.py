@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from counterpoise.core.arrays import Bool1D, Float1D, Int1D
+from counterpoise.flow.cells import STATE_NAMES, UTC_NS
 from counterpoise.flow.cross.by_node import exact_sum
 from counterpoise.market.quality import BookState
 
@@ -17,7 +18,6 @@ __all__ = ["Part", "by_delta", "market_frame", "mean_mid", "part_of", "total_fra
 _UNITS: Final = ("coin", "usd")
 _BEST: Final = ("bid", "bid_coin", "ask", "ask_coin")
 _CODES: Final = {state.name: int(state) for state in BookState}
-_STATES: Final = np.array([state.name for state in BookState])
 
 
 class Part(NamedTuple):
@@ -160,8 +160,8 @@ def _frame(
     flows = [name.removesuffix("coin") for name in numbers if name.endswith("_coin") and name not in _BEST]
     columns |= {name + unit: numbers[name + unit] for name in flows for unit in _UNITS}
     columns |= {"trades": numbers["trades"], "used": (part.sound if used is None else used).astype(np.int64)}
-    columns |= {"missing": missing, "quality": _STATES[part.quality]}
+    columns |= {"missing": missing, "quality": STATE_NAMES[part.quality]}
     types: dict[str, Any] = dict.fromkeys(("market", "bid_market", "ask_market", "quality"), pl.String)
     return pl.DataFrame(columns, nan_to_null=True, schema_overrides=types | {"missing": pl.List(pl.String)}).with_columns(
-        pl.col("ts").cast(pl.Datetime("ns", "UTC")), pl.col("trades").cast(pl.Int64)
+        pl.col("ts").cast(UTC_NS), pl.col("trades").cast(pl.Int64)
     )

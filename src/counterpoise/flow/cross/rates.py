@@ -11,6 +11,7 @@ import polars as pl
 
 from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.market.instrument import Instrument
 
 __all__ = ["USD_FAMILY", "RateTable", "Rates", "value_before"]
@@ -114,7 +115,7 @@ def value_before(frame: pl.DataFrame, ts: Int1D) -> Float1D:
     if not {"ts", "value"} <= set(frame.columns):
         raise InputError(f"expected columns ts and value, found {', '.join(frame.columns)}; rename them")
     known = frame.sort("ts")
-    at = known["ts"].cast(pl.Datetime("ns", "UTC")).dt.epoch("ns").to_numpy() if known.height else np.zeros(0, np.int64)
+    at = known["ts"].cast(UTC_NS).dt.epoch("ns").to_numpy() if known.height else np.zeros(0, np.int64)
     values = known["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     found = np.searchsorted(at, ts, side="left") - 1
     return np.where(found >= 0, values[np.maximum(found, 0)], np.nan) if len(at) else np.full(len(ts), np.nan)

@@ -10,6 +10,7 @@ import polars as pl
 from counterpoise.core.arrays import AnyArray, Float1D, Int1D
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.core.units import DAY_NS, HOUR_NS, MINUTE_NS, format_time
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.derivatives.funding import YEAR_NS
 from counterpoise.flow.derivatives.latest import bin_ends, latest, numbers_of, times_of
@@ -17,7 +18,6 @@ from counterpoise.market.instrument import Instrument, InstrumentKind
 
 __all__ = ["GROUPS", "basis"]
 
-_TIME: Final = pl.Datetime("ns", "UTC")
 _FUNDING_AGE_NS: Final = DAY_NS  # three payments of the longest interval that is common
 
 GROUPS: Final = (
@@ -134,7 +134,7 @@ def basis(
     known = {"price_age_ns": "price", "reference_age_ns": "reference"}
     ages = [pl.when(pl.col(of).is_not_null()).then(pl.col(name)).alias(name) for name, of in known.items()]
     left = pl.when(pl.col("tenor_ns") > 0).then(pl.col("tenor_ns")).alias("tenor_ns")
-    return frame.with_columns(pl.col("ts").cast(_TIME), left, *ages)
+    return frame.with_columns(pl.col("ts").cast(UTC_NS), left, *ages)
 
 
 def _require_terms(

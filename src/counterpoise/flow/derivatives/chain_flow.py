@@ -16,6 +16,7 @@ import polars as pl
 from counterpoise.core.arrays import Bool1D, Float1D, Int1D
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import DAY_NS
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.derivatives.latest import times_of
 from counterpoise.flow.derivatives.option_weights import DEALERS, Dealers, DeltaKind, signs_of_dealers, summed, with_weights
@@ -23,7 +24,6 @@ from counterpoise.market.chain import require_chain
 
 __all__ = ["GROUPS", "chain_changes", "chain_flow"]
 
-_TIME: Final = pl.Datetime("ns", "UTC")
 _KEPT: Final = ("symbol", "base", "cash", "expiry_ns", "strike", "right")
 _WEIGHTS: Final = ("delta_coin", "gamma_coin", "vega_cash", "out_of_money")
 _STATUS: Final = ("held", "new", "returned", "expired", "gone")
@@ -163,7 +163,7 @@ def _joined(earlier: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("expired"))
         .otherwise(pl.lit("gone"))
     )
-    told = both.with_columns(status=status, ts_local=pl.lit(now).cast(_TIME), since=pl.lit(then).cast(_TIME))
+    told = both.with_columns(status=status, ts_local=pl.lit(now).cast(UTC_NS), since=pl.lit(then).cast(UTC_NS))
     grown = (pl.col("volume") - pl.col("volume_before")).clip(0)
     within = pl.lit(now - then <= DAY_NS)
     change = (
@@ -177,7 +177,7 @@ def _joined(earlier: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
     changed = told.with_columns(open_interest_change=change, gap_ns=pl.lit(now - then, pl.Int64))
     weighted = {name: pl.col("open_interest_change") * pl.col(of) for name, of in _CHANGES.items()}
     return changed.with_columns(
-        expiry=pl.col("expiry_ns").cast(_TIME),
+        expiry=pl.col("expiry_ns").cast(UTC_NS),
         open_interest=pl.col("interest"),
         volume_least=pl.when(pl.col("status") == "held").then(pl.when(within).then(grown).otherwise(pl.col("volume"))),
         volume_most=pl.when(within).then(pl.col("volume")),
@@ -287,4 +287,4 @@ def _dealer_gamma(chains: pl.DataFrame, *, delta: DeltaKind, dealers: Dealers) -
     held = sized["open_interest"] * sized["multiplier"] * sized["gamma_coin"]
     total = _sum_known(held if signs is None else held * pl.Series(signs), into, size=places.height)
     gamma = pl.Series("dealer_gamma", total, nan_to_null=True)
-    return places.select(pl.col("ts_local").cast(_TIME), "base", "cash").with_columns(gamma)
+    return places.select(pl.col("ts_local").cast(UTC_NS), "base", "cash").with_columns(gamma)

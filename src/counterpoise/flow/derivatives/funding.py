@@ -13,6 +13,7 @@ import polars as pl
 from counterpoise.core.arrays import Bool1D, Float1D, Int1D
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import DAY_NS, HOUR_NS, MINUTE_NS, format_duration, format_time
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.derivatives.latest import numbers_of, times_of
 
@@ -25,7 +26,6 @@ _SLACK_NS: Final = MINUTE_NS  # stamps come some milliseconds late
 _MOST: Final = 0.1  # no venue lets a payment be a tenth of the position
 _USUAL_MOST: Final = 0.005  # a median above it for a month would eat a third of the position
 _ENOUGH: Final = 60
-_TIME: Final = pl.Datetime("ns", "UTC")
 
 GROUPS: Final = (
     Group(
@@ -120,7 +120,7 @@ def funding(payments: pl.DataFrame, *, interval_ns: int | None = None, unit: Rat
         nan_to_null=True,
     )
     whole = pl.when(pl.col("interval_ns") > 0).then(pl.col("interval_ns"))
-    return frame.with_columns(pl.col("ts_local", "ts").cast(_TIME), whole.alias("interval_ns"))
+    return frame.with_columns(pl.col("ts_local", "ts").cast(UTC_NS), whole.alias("interval_ns"))
 
 
 def funding_settlements(mark: pl.DataFrame, *, max_age_ns: int = 5 * MINUTE_NS) -> pl.DataFrame:
@@ -171,7 +171,7 @@ def funding_settlements(mark: pl.DataFrame, *, max_age_ns: int = 5 * MINUTE_NS) 
     columns = {"ts_local": local[after], "ts": due[first], "funding_rate": rate, "predicted": predicted}
     frame = pl.DataFrame({**columns, "first_rate": opening, "age_ns": age}, nan_to_null=True)
     reals = pl.col("funding_rate", "predicted", "first_rate").cast(pl.Float64)
-    return frame.with_columns(pl.col("ts_local", "ts").cast(_TIME), reals)
+    return frame.with_columns(pl.col("ts_local", "ts").cast(UTC_NS), reals)
 
 
 def _last_said(values: Float1D, start: int, stop: int) -> int:

@@ -10,10 +10,11 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import AnyArray, Bool1D, Float1D, Int1D, Int2D
+from counterpoise.core.arrays import AnyArray, Int1D, Int2D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import DAY_NS, SECOND_NS, format_duration
 from counterpoise.flow.bins import Bins
+from counterpoise.flow.cells import STATE_NAMES, UTC_NS, where_sound
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.derivatives.coverage import RULES, CoverageRule, coverage_at
 from counterpoise.flow.kernels import liquidations as k
@@ -27,9 +28,7 @@ from counterpoise.market.quality import BookState
 
 __all__ = ["GROUPS", "LiquidationEpisodes", "Liquidations", "liquidation_episodes", "liquidations"]
 
-_TIME: Final = pl.Datetime("ns", "UTC")
 _MAX_BINS: Final = 50_000_000
-_STATES: Final = np.array([state.name for state in BookState])
 _WHOSE: Final = (("long", k.LONG), ("short", k.SHORT), ("unknown", k.UNKNOWN))
 _CLOSED: Final = {"long": "forced sells, which closed longs", "short": "forced buys, which closed shorts"}
 _CLOSED_OR_NOT: Final = {**_CLOSED, "unknown": "forced orders without a side"}
@@ -265,13 +264,13 @@ class LiquidationEpisodes(Stream):
             **_sides(rows, self.instrument, k.E_COUNT),
             "first_price": price.values(rows[:, k.E_FIRST]),
             "last_price": price.values(rows[:, k.E_LAST]),
-            "mid_before": _where(sound[k.E_BEFORE], price.values(sums[k.E_BEFORE], over=2)),
-            "mid_change": _where(moved, price.values(change, over=2)),
-            "mid_change_bps": _where(moved, relative),
-            "mid_change_after": _where(after, price.values(sums[k.E_NOW] - sums[k.E_AFTER], over=2)),
-            "ofi": _where(synced, qty.values(rows[:, k.E_OFI])),
-            "ofi_after": _where(synced, qty.values(rows[:, k.E_OFI_AFTER] - rows[:, k.E_OFI])),
-            "quality": _STATES[rows[:, k.E_QUALITY]],
+            "mid_before": where_sound(sound[k.E_BEFORE], price.values(sums[k.E_BEFORE], over=2)),
+            "mid_change": where_sound(moved, price.values(change, over=2)),
+            "mid_change_bps": where_sound(moved, relative),
+            "mid_change_after": where_sound(after, price.values(sums[k.E_NOW] - sums[k.E_AFTER], over=2)),
+            "ofi": where_sound(synced, qty.values(rows[:, k.E_OFI])),
+            "ofi_after": where_sound(synced, qty.values(rows[:, k.E_OFI_AFTER] - rows[:, k.E_OFI])),
+            "quality": STATE_NAMES[rows[:, k.E_QUALITY]],
             "coverage": _coverage(self.instrument.venue, rows[:, k.E_END], self._rules),
         }
         return _dressed(columns, times=("ts_local", "start", "end"))
@@ -299,11 +298,7 @@ def _coverage(venue: str, ts: Int1D, rules: tuple[CoverageRule, ...]) -> AnyArra
     return names[at] if len(names) else np.zeros(0, dtype=object)
 
 
-def _where(sound: Bool1D, values: Float1D) -> Float1D:
-    return np.asarray(np.where(sound, values, np.nan), np.float64)
-
-
 def _dressed(columns: dict[str, AnyArray], *, times: tuple[str, ...]) -> pl.DataFrame:
     words: dict[str, pl.DataType] = {name: pl.String() for name in ("coverage", "quality") if name in columns}
     frame = pl.DataFrame(columns, nan_to_null=True, schema_overrides=words)
-    return frame.with_columns(pl.col(*times).cast(_TIME))
+    return frame.with_columns(pl.col(*times).cast(UTC_NS))

@@ -14,6 +14,7 @@ import polars as pl
 from counterpoise.core.arrays import AnyArray, Float1D
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.core.units import MINUTE_NS
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.derivatives.latest import bin_ends, latest, numbers_of, times_of
 from counterpoise.market.instrument import Instrument
@@ -26,7 +27,6 @@ QUADRANTS: Final = {
     (1, -1): "short_build_up",
     (-1, -1): "long_unwinding",
 }
-_TIME: Final = pl.Datetime("ns", "UTC")
 
 GROUPS: Final = (
     Group(
@@ -128,7 +128,7 @@ def open_interest(
     quadrant = _quadrant(columns["open_interest_change"], share, bps, dead=(dead_zone_share, dead_zone_bps))
     frame = pl.DataFrame(columns, nan_to_null=True)
     fresh = pl.when(pl.col("open_interest").is_not_null()).then(pl.col("open_interest_age_ns"))
-    frame = frame.with_columns(pl.col("ts").cast(_TIME), fresh.alias("open_interest_age_ns"))
+    frame = frame.with_columns(pl.col("ts").cast(UTC_NS), fresh.alias("open_interest_age_ns"))
     return frame.insert_column(-1, quadrant)
 
 

@@ -14,6 +14,7 @@ import polars as pl
 from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MINUTE_NS
+from counterpoise.flow.cells import UTC_NS, ratio
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.derivatives.latest import bin_ends
 from counterpoise.flow.derivatives.option_trades import weighted_option_trades
@@ -22,7 +23,6 @@ from counterpoise.market.instrument import Instrument
 
 __all__ = ["GROUPS", "option_and_perp_flow", "option_flow", "option_flow_by_strike"]
 
-_TIME: Final = pl.Datetime("ns", "UTC")
 _SIZES: Final = ("notional_size", "delta_size", "gamma_size", "vega_size")
 _SIGNED: Final = (
     Column("signed_notional", "quote", "Σ side · quantity · forward", "odd", "linear"),
@@ -162,9 +162,9 @@ def option_flow(
     columns["skew_pressure"] = columns["put_vega"] - columns["call_vega"]
     signs = signs_of_dealers(weighted["right"], dealers=dealers)
     columns["dealer_gamma"] = add("gamma_size", coin * (-side if signs is None else signs), weighs=True)
-    columns["put_call_ratio"] = _ratio(columns["put_qty"], columns["call_qty"])
-    columns["put_call_premium_ratio"] = _ratio(columns["put_premium"], columns["call_premium"])
-    frame = pl.DataFrame(columns, nan_to_null=True).with_columns(pl.col("ts").cast(_TIME))
+    columns["put_call_ratio"] = ratio(columns["put_qty"], columns["call_qty"])
+    columns["put_call_premium_ratio"] = ratio(columns["put_premium"], columns["call_premium"])
+    frame = pl.DataFrame(columns, nan_to_null=True).with_columns(pl.col("ts").cast(UTC_NS))
     return frame.select(column.name for column in GROUPS[0].columns)
 
 
@@ -179,8 +179,8 @@ def option_flow_by_strike(
     """Option flow by expiry and strike, one row a bin, coin, currency, expiry and strike; parameters as of `option_flow`."""
     weighted = weighted_option_trades(trades, quotes, max_age_ns=max_age_ns, delta=delta)
     ends, bin_of = _bins(weighted, every_ns)
-    keys = weighted.select(pl.Series("ts", ends[bin_of]).cast(_TIME), "base", "cash", "expiry_ns", "strike")
-    keys = keys.rename({"expiry_ns": "expiry"}).with_columns(pl.col("expiry").cast(_TIME))
+    keys = weighted.select(pl.Series("ts", ends[bin_of]).cast(UTC_NS), "base", "cash", "expiry_ns", "strike")
+    keys = keys.rename({"expiry_ns": "expiry"}).with_columns(pl.col("expiry").cast(UTC_NS))
     places = keys.unique().sort("ts", "base", "cash", "expiry", "strike").with_row_index("place")
     into = keys.join(places, on=keys.columns, how="left", maintain_order="left")["place"].to_numpy().astype(np.int64)
     add = _Adder(weighted, into, places.height)
@@ -284,7 +284,3 @@ def _signed(add: _Adder, side: Float1D, coin: Float1D, cash: Float1D) -> dict[st
         "gamma_flow": add("gamma_size", coin * side, weighs=True),
         "vega_flow": add("vega_size", cash * side, weighs=True),
     }
-
-
-def _ratio(top: Float1D, bottom: Float1D) -> Float1D:
-    return np.asarray(np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0), np.float64)

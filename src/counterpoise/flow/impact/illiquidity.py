@@ -7,10 +7,11 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import Bool1D, Float1D, Int2D
+from counterpoise.core.arrays import Int2D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import BPS, format_duration
 from counterpoise.flow.bins import Bins
+from counterpoise.flow.cells import UTC_NS, where_sound
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import illiquidity as k
 from counterpoise.flow.kernels.bins import BIN_END, NOT_OPEN
@@ -128,8 +129,8 @@ class Illiquidity(Stream):
         real = np.ascontiguousarray(rows[:, k.KYLE :]).view(np.float64)
         slope = price.size / qty.size
         columns = {
-            "close": _where(rows[:, k.PRICE] != k.NO_PRICE, price.values(rows[:, k.PRICE])),
-            "price_change": _where(rows[:, k.CHANGE] != k.NO_PRICE, price.values(rows[:, k.CHANGE])),
+            "close": where_sound(rows[:, k.PRICE] != k.NO_PRICE, price.values(rows[:, k.PRICE])),
+            "price_change": where_sound(rows[:, k.CHANGE] != k.NO_PRICE, price.values(rows[:, k.CHANGE])),
             "signed_qty": qty.values(rows[:, k.SIGNED]),
             "unknown_qty": qty.values(rows[:, k.UNKNOWN]),
             "notional": np.ascontiguousarray(rows[:, k.NOTIONAL]).view(np.float64) * worth,
@@ -144,16 +145,14 @@ class Illiquidity(Stream):
         frame = pl.DataFrame(
             {
                 "ts": rows[:, k.TS],
-                **{name: _where(whole, column) for name, column in columns.items()},
+                **{name: where_sound(whole, column) for name, column in columns.items()},
                 "trades": rows[:, k.TRADES],
                 "n": rows[:, k.HELD],
                 **after,
             },
             nan_to_null=True,
         )
-        return frame.with_columns(
-            pl.col("ts").cast(pl.Datetime("ns", "UTC")), pl.when(pl.Series(whole)).then(pl.col("trades", "n"))
-        )
+        return frame.with_columns(pl.col("ts").cast(UTC_NS), pl.when(pl.Series(whole)).then(pl.col("trades", "n")))
 
 
 def illiquidity(events: Events, instrument: Instrument, *, bins: Bins, window: int = 50) -> pl.DataFrame:
@@ -166,7 +165,3 @@ def illiquidity(events: Events, instrument: Instrument, *, bins: Bins, window: i
     0
     """
     return Illiquidity(instrument, bins=bins, window=window).whole(events)
-
-
-def _where(sound: Bool1D, values: Float1D) -> Float1D:
-    return np.asarray(np.where(sound, values, np.nan), np.float64)

@@ -10,6 +10,7 @@ import polars as pl
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import BPS
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.impact.fit import Z95, Fit, columns_of, least_squares
 from counterpoise.flow.impact.impact import Impact, TransientImpact
@@ -155,7 +156,7 @@ def fit_ofi_impact(
         raise InputError(
             f"no window has {_LEAST_BINS} bins with mid change and flow, of {bins.height} in all; take longer windows"
         )
-    windows = pl.DataFrame(rows, schema_overrides={"ts": pl.Datetime("ns", "UTC"), "depth": pl.Float64})
+    windows = pl.DataFrame(rows, schema_overrides={"ts": UTC_NS, "depth": pl.Float64})
     slopes = windows["slope"].to_numpy()
     error = slopes.std(ddof=1) / np.sqrt(len(slopes)) if len(slopes) > 1 else windows["slope_se"][0]
     return OfiImpact(windows, float(slopes.mean()), float(error), _mean(windows, "r2"), int(windows["n"].sum()))

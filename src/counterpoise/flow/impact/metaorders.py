@@ -10,6 +10,7 @@ import polars as pl
 from counterpoise.core.arrays import Int2D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import BPS, SECOND_NS
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import metaorders as k
 from counterpoise.flow.stream import WRITTEN, Stream
@@ -113,7 +114,7 @@ class Metaorders(Stream):
                 "impact_bps": impact,
             },
             nan_to_null=True,
-        ).with_columns(pl.col("ts_local", "start", "end").cast(pl.Datetime("ns", "UTC")))
+        ).with_columns(pl.col("ts_local", "start", "end").cast(UTC_NS))
 
 
 def metaorders(

@@ -13,6 +13,7 @@ import polars as pl
 from counterpoise.core.arrays import Int2D
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import MINUTE_NS, SECOND_NS, parse_decimal
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import toxicity as k
 from counterpoise.flow.stream import Stream
@@ -142,7 +143,7 @@ class Toxicity(Stream):
                 "unknown_share": real[:, 4],
             },
             nan_to_null=True,
-        ).with_columns(pl.col("ts_local").cast(pl.Datetime("ns", "UTC")))
+        ).with_columns(pl.col("ts_local").cast(UTC_NS))
 
 
 def toxicity(

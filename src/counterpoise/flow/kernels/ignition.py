@@ -13,9 +13,9 @@ import numpy as np
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, Int8_1D, UInt8_1D
 from counterpoise.core.jit import borrow, inner_kernel, kernel
 from counterpoise.flow.kernels.base_rates import learn
-from counterpoise.flow.kernels.watched_book import HEARD, WATCH_SIZE, book_row, in_sync, unbroken
+from counterpoise.flow.kernels.watched_book import HEARD, NO_MID, WATCH_SIZE, book_row, two_mids, unbroken
 from counterpoise.market.kernels.codes import GAP, LAST, TRADE
-from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, room
+from counterpoise.market.kernels.ladder import room
 
 __all__ = [
     "AFTER_AGAINST",
@@ -97,16 +97,9 @@ _SIGMA: Final = _AFTER + 1  # float, of a window's move, when the burst began
 _AFTER_GAIN: Final = _SIGMA + 1  # as GAIN, float, after the peak
 _EPISODE: Final = _AFTER_GAIN + 1
 STATE_SIZE: Final = _EPISODE + WIDTH
-_NO_MID: Final = NO_KEY
 _IDLE: Final = 0
 _BURST: Final = 1
 _MOVED: Final = 2
-
-
-@inner_kernel
-def _mid(book: Int1D) -> int:
-    bid, ask = book[BEST], book[HEAD + BEST]
-    return _NO_MID if bid == NO_KEY or ask == NO_KEY else bid - ask
 
 
 @kernel
@@ -240,16 +233,16 @@ def _end_windows(book: Int1D, state: Int1D, settings: Float1D, ts: int, out: Int
     length = np.int64(settings[WINDOW_NS])
     if state[WINDOW_END] == WINDOW_OPEN:
         state[WINDOW_END] = (ts // length + 1) * length
-        state[_MID_AT] = _NO_MID
+        state[_MID_AT] = NO_MID
     while ts >= state[WINDOW_END]:
-        mid = _mid(book) if in_sync(state) else _NO_MID
+        mid = two_mids(book, state)
         silent = state[WINDOW_END] - state[HEARD] > settings[STALE_NS]
-        if state[_BAD] or silent or mid == _NO_MID or state[_MID_AT] == _NO_MID:
+        if state[_BAD] or silent or mid == NO_MID or state[_MID_AT] == NO_MID:
             state[_PHASE], state[_CALM] = _IDLE, 0
         else:
             _sound_window(state, settings, mid, ts, out)
         state[_BAD] = 0
-        state[_MID_AT] = _NO_MID if silent else mid
+        state[_MID_AT] = NO_MID if silent else mid
         state[_SUMS:_SUMS_END] = 0
         if silent:
             state[WINDOW_END] = (ts // length + 1) * length
@@ -264,7 +257,7 @@ def _trade(state: Int1D, sign: int, price_ticks: int, lots: int) -> None:
         return
     index = (1 - sign) >> 1
     state[_SUMS + index] += lots
-    if state[_MID_AT] != _NO_MID:
+    if state[_MID_AT] != NO_MID:
         state[_PAID:_SUMS_END].view(np.float64)[index] += np.float64(lots) * (2 * price_ticks - state[_MID_AT])
 
 

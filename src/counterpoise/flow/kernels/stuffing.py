@@ -9,9 +9,9 @@ import numpy as np
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, Int8_1D, UInt8_1D
 from counterpoise.core.jit import borrow, inner_kernel, kernel
 from counterpoise.flow.kernels.base_rates import learn
-from counterpoise.flow.kernels.watched_book import HEARD, WATCH_SIZE, book_row, in_sync, unbroken
+from counterpoise.flow.kernels.watched_book import HEARD, NO_MID, WATCH_SIZE, book_row, in_sync, two_mids, unbroken
 from counterpoise.market.kernels.codes import DELTA, GAP, LAST, SNAPSHOT, TRADE
-from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, quantity_at, room
+from counterpoise.market.kernels.ladder import quantity_at, room
 
 __all__ = [
     "END",
@@ -77,14 +77,6 @@ _MOMENTS: Final = _SUMS_END  # mean and variance of updates, of trades, of |move
 _EPISODE: Final = _MOMENTS + 6
 STATE_SIZE: Final = _EPISODE + WIDTH
 WINDOW_OPEN: Final = 2**62  # end of the window before the first event
-_NO_MID: Final = NO_KEY
-
-
-@inner_kernel
-def _mid(book: Int1D) -> int:
-    """Best bid + best ask [half ticks]."""
-    bid, ask = book[BEST], book[HEAD + BEST]
-    return _NO_MID if bid == NO_KEY or ask == NO_KEY else bid - ask
 
 
 @inner_kernel
@@ -156,16 +148,16 @@ def _end_windows(book: Int1D, state: Int1D, settings: Float1D, ts: int, out: Int
     length = np.int64(settings[WINDOW_NS])
     if state[WINDOW_END] == WINDOW_OPEN:
         state[WINDOW_END] = (ts // length + 1) * length
-        state[_MID_AT] = _NO_MID
+        state[_MID_AT] = NO_MID
     while ts >= state[WINDOW_END]:
-        mid = _mid(book) if in_sync(state) else _NO_MID
+        mid = two_mids(book, state)
         silent = state[WINDOW_END] - state[HEARD] > settings[STALE_NS]
-        if state[_BAD] or silent or mid == _NO_MID or state[_MID_AT] == _NO_MID:
+        if state[_BAD] or silent or mid == NO_MID or state[_MID_AT] == NO_MID:
             state[_EPISODE + WINDOWS] = 0
         else:
             _sound_window(state, settings, mid - state[_MID_AT], ts, out)
         state[_BAD] = 0
-        state[_MID_AT] = _NO_MID if silent else mid
+        state[_MID_AT] = NO_MID if silent else mid
         state[_BY_SIDE:_SUMS_END] = 0
         if silent:  # nothing is learnt before the book speaks again
             state[WINDOW_END] = (ts // length + 1) * length

@@ -13,20 +13,39 @@ from counterpoise.core.arrays import Int1D
 from counterpoise.core.jit import inner_kernel
 from counterpoise.market.kernels.book import STATE, STATUS_SIZE, apply_row, settle
 from counterpoise.market.kernels.codes import DELTA, GAPPED, SYNCED
-from counterpoise.market.kernels.ladder import set_level
+from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, set_level
 
-__all__ = ["BOOK_VENUE", "HEARD", "STATUS", "WATCH_SIZE", "book_row", "in_sync", "odds_to_score", "unbroken"]
+__all__ = [
+    "BOOK_VENUE",
+    "HEARD",
+    "NO_MID",
+    "STATUS",
+    "WATCH_SIZE",
+    "book_row",
+    "in_sync",
+    "odds_to_score",
+    "two_mids",
+    "unbroken",
+]
 
 STATUS: Final = 1  # counterpoise.market.kernels.book
 HEARD: Final = STATUS + STATUS_SIZE  # ts_local of the last book message, 0 before the first
 BOOK_VENUE: Final = HEARD + 1  # its ts_venue
 WATCH_SIZE: Final = BOOK_VENUE + 1
+NO_MID: Final = NO_KEY
 
 
 @inner_kernel
 def in_sync(state: Int1D) -> bool:
     """Whether the book is whole and not crossed, as of the last message."""
     return state[STATUS + STATE] == SYNCED
+
+
+@inner_kernel
+def two_mids(book: Int1D, state: Int1D) -> int:
+    """Best bid + best ask [ticks], NO_MID unless the book is in sync and has both sides."""
+    bid, ask = book[BEST], book[HEAD + BEST]
+    return bid - ask if in_sync(state) and bid != NO_KEY and ask != NO_KEY else NO_MID
 
 
 @inner_kernel

@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import AnyArray, Float1D, Int1D, Int2D
+from counterpoise.core.arrays import AnyArray, Int1D, Int2D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column
 from counterpoise.flow.kernels.watched_book import STATUS
 from counterpoise.market.kernels.book import STATE
@@ -23,7 +24,6 @@ __all__ = [
     "SPAN_COLUMNS",
     "STALE_NS",
     "episode_frame",
-    "real",
     "require_counts",
     "require_shares",
     "require_spans",
@@ -38,13 +38,12 @@ SPAN_COLUMNS: Final = (
 )
 SIDE_COLUMN: Final = Column("side", "1", "+1 bid or buy, -1 ask or sell", mirror="odd")
 PRICE_COLUMN: Final = Column("price", "quote", "where it happened", mirror="price")
-_TIMES: Final = pl.Datetime("ns", "UTC")
 
 
 def episode_frame(rows: Int2D, columns: Mapping[str, AnyArray]) -> pl.DataFrame:
     """A frame of rows whose first three slots are ts_local, start and end."""
     times = {name: rows[:, i] for i, name in enumerate(("ts_local", "start", "end"))}
-    return pl.DataFrame({**times, **columns}, nan_to_null=True).with_columns(pl.col(*times).cast(_TIMES))
+    return pl.DataFrame({**times, **columns}, nan_to_null=True).with_columns(pl.col(*times).cast(UTC_NS))
 
 
 def watch_state(size: int) -> Int1D:
@@ -73,8 +72,3 @@ def require_shares(*, ends: bool = False, **shares: float) -> None:
     for name, value in shares.items():
         if not (0 <= value <= 1 if ends else 0 < value < 1):
             raise InputError(f"{name} must lie between 0 and 1, found {value}")
-
-
-def real(rows: Int2D, column: int) -> Float1D:
-    """A column of floats kept by their bits."""
-    return np.ascontiguousarray(rows[:, column]).view(np.float64)

@@ -12,6 +12,7 @@ import polars as pl
 
 from counterpoise.core.arrays import Int2D
 from counterpoise.core.units import MS_NS
+from counterpoise.flow.cells import real
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import icebergs as k
 from counterpoise.flow.manipulation.episode import (
@@ -21,7 +22,6 @@ from counterpoise.flow.manipulation.episode import (
     SPAN_COLUMNS,
     STALE_NS,
     episode_frame,
-    real,
     require_counts,
     require_shares,
     require_spans,

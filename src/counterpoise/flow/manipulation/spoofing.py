@@ -13,6 +13,7 @@ import polars as pl
 from counterpoise.core.arrays import Int2D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, SECOND_NS
+from counterpoise.flow.cells import real
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import spoofing as k
 from counterpoise.flow.manipulation.episode import (
@@ -22,7 +23,6 @@ from counterpoise.flow.manipulation.episode import (
     SPAN_COLUMNS,
     STALE_NS,
     episode_frame,
-    real,
     require_counts,
     require_shares,
     require_spans,

@@ -9,6 +9,7 @@ import polars as pl
 
 from counterpoise.core.arrays import Int1D
 from counterpoise.core.errors import InputError
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.manipulation.episode import require_counts, require_spans
 from counterpoise.market.event import TRADE, Events
@@ -95,7 +96,7 @@ def trade_sizes(
     ]
     names = [column.name for column in GROUPS[0].columns]
     schema = {name: pl.Int64 if name in ("ts", "trades") else pl.Float64 for name in names}
-    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(pl.col("ts").cast(pl.Datetime("ns", "UTC")))
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(pl.col("ts").cast(UTC_NS))
 
 
 def _statistics(

@@ -12,6 +12,7 @@ import polars as pl
 
 from counterpoise.core.arrays import Int2D
 from counterpoise.core.units import MS_NS
+from counterpoise.flow.cells import real
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import wash as k
 from counterpoise.flow.manipulation.episode import (
@@ -20,7 +21,6 @@ from counterpoise.flow.manipulation.episode import (
     SIDE_COLUMN,
     SPAN_COLUMNS,
     episode_frame,
-    real,
     require_counts,
     require_shares,
     require_spans,

@@ -13,6 +13,7 @@ import polars as pl
 from counterpoise.core.arrays import AnyArray, Int2D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.cells import STATE_NAMES, UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import event_features as k
 from counterpoise.flow.stream import Stream
@@ -26,7 +27,6 @@ __all__ = ["FEATURES", "GROUPS", "EventFeatures", "event_features"]
 
 FEATURES: Final = ("level_qty", "same_depth", "opposite_depth", "since_mid_ns", "since_level_ns", "level_age_ns")
 _EVENTS: Final = np.array(["add", "remove", "move", "replace", "trade"])
-_STATES: Final = np.array([state.name for state in BookState])
 
 GROUPS: Final = (
     Group(
@@ -124,9 +124,9 @@ class EventFeatures(Stream):
             columns[name] = np.where(known, qty.values(rows[:, k.LEVEL_LOTS + i]), np.nan)
         for i, name in enumerate(FEATURES[3:]):
             columns[name] = rows[:, k.SINCE_MID + i]
-        columns["quality"] = _STATES[rows[:, k.QUALITY]]
+        columns["quality"] = STATE_NAMES[rows[:, k.QUALITY]]
         frame = pl.DataFrame(columns, nan_to_null=True, schema_overrides={"event": pl.String, "quality": pl.String})
         return frame.with_columns(
-            pl.col("ts_local").cast(pl.Datetime("ns", "UTC")),
+            pl.col("ts_local").cast(UTC_NS),
             *(pl.when(pl.Series(known)).then(name).alias(name) for name in FEATURES[3:]),
         )

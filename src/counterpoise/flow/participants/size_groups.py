@@ -15,6 +15,7 @@ from counterpoise.core.arrays import AnyArray, Float1D, Int1D, Int2D
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import format_duration, parse_decimal
 from counterpoise.flow.bins import Bins
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import size_groups as k
 from counterpoise.flow.kernels.bins import BIN_END, NOT_OPEN
@@ -159,7 +160,7 @@ class SizeGroups(Stream):
         columns["size_skew"] = _share(lots[:, 0, :2].sum(axis=1), lots[:, 2, :2].sum(axis=1))
         columns["gaps"] = rows[:, k.GAPS]
         frame = pl.DataFrame({name: np.ascontiguousarray(held) for name, held in columns.items()}, nan_to_null=True)
-        return frame.with_columns(pl.col("ts").cast(pl.Datetime("ns", "UTC")), pl.col("opposed") < 0)
+        return frame.with_columns(pl.col("ts").cast(UTC_NS), pl.col("opposed") < 0)
 
 
 def _edges(profile: SizeProfile, edges: Sequence[str | float | Decimal], instrument: Instrument) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import polars as pl
 
 from counterpoise.core.arrays import AnyArray, Int2D
 from counterpoise.core.errors import InputError
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import divergence as k
 from counterpoise.flow.stream import Rows, Stream
@@ -271,4 +272,4 @@ def _reversal(bps: float | None, ticks: int | None) -> list[float]:
 
 def _to_frame(columns: dict[str, AnyArray]) -> pl.DataFrame:
     frame = pl.DataFrame({name: np.ascontiguousarray(column) for name, column in columns.items()})
-    return frame.with_columns(pl.col("^ts_.*$").cast(pl.Datetime("ns", "UTC")))
+    return frame.with_columns(pl.col("^ts_.*$").cast(UTC_NS))

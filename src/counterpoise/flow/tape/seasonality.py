@@ -12,6 +12,7 @@ import polars as pl
 from counterpoise.core.arrays import Bool1D, Float1D, Float2D, Int1D
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import DAY_NS, format_duration, format_time
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import seasonality as k
 
@@ -225,7 +226,7 @@ class TimeOfDay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         cumulative = np.cumsum(expected)
         cumulative /= cumulative[-1]
         frame = pl.DataFrame({"ts": end, "share": np.diff(cumulative, prepend=0.0), "cumulative": cumulative})
-        return frame.with_columns(pl.col("ts").cast(pl.Datetime("ns", "UTC")))
+        return frame.with_columns(pl.col("ts").cast(UTC_NS))
 
     def _averages(self, name: str) -> Float2D:
         _chosen(name)
@@ -366,4 +367,4 @@ def _relative(bins: _Bins, expected: Float1D, seen: Int1D, missing: Int1D) -> pl
     share = np.divide(bins.volume, expected, out=np.full(len(expected), np.nan), where=expected > 0)
     columns = {"ts": bins.start + bins.every_ns, "volume": bins.volume, "expected": expected, "relative": share}
     frame = pl.DataFrame({**columns, "days_seen": seen, "days_missing": missing}, nan_to_null=True)
-    return frame.with_columns(pl.col("ts").cast(pl.Datetime("ns", "UTC")))
+    return frame.with_columns(pl.col("ts").cast(UTC_NS))

@@ -13,6 +13,7 @@ from counterpoise.core.arrays import AnyArray, Int2D
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import DAY_NS, format_duration, parse_decimal
 from counterpoise.flow.bins import Bins
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import bins as b
 from counterpoise.flow.kernels import sized_flow as k
@@ -194,7 +195,7 @@ class SizedFlow(Stream):
         frame = pl.DataFrame({name: np.ascontiguousarray(column) for name, column in columns.items()})
         begun = pl.Series(head[:, 4] >= 0)
         return frame.with_columns(
-            pl.col("ts").cast(pl.Datetime("ns", "UTC")),
+            pl.col("ts").cast(UTC_NS),
             *(pl.when(begun).then(name).alias(name) for name in columns if name.startswith("cvd")),
             anchored=pl.Series(head[:, 4] > 0),
         )

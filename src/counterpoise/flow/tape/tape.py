@@ -19,6 +19,7 @@ import polars as pl
 from counterpoise.core.arrays import AnyArray, Float1D, Int2D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, parse_decimal
+from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import tape as k
 from counterpoise.flow.stream import Rows, Stream
@@ -142,7 +143,7 @@ class _Prints(Stream):
         }
         frame = pl.DataFrame({name: np.ascontiguousarray(column) for name, column in columns.items()}, nan_to_null=True)
         frame = frame.with_columns(pl.when(pl.col("ts_venue") != 0).then("ts_venue"))
-        return frame.with_columns(pl.col("ts_local", "ts_venue").cast(pl.Datetime("ns", "UTC")))
+        return frame.with_columns(pl.col("ts_local", "ts_venue").cast(UTC_NS))
 
 
 class Tape(_Prints):
