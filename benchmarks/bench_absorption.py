@@ -27,7 +27,7 @@ from counterpoise.flow.stream import Stream
 from counterpoise.market.book import Book
 from counterpoise.market.event import DELTA, FIRST, LAST, TRADE, Events
 from counterpoise.market.instrument import Instrument
-from counterpoise.sim.market import default_config, generate
+from counterpoise.sim.synthetic.market import default_config, generate
 from streams import PERP, recording
 
 WINDOW_NS = 5 * SECOND_NS

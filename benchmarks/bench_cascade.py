@@ -27,9 +27,9 @@ import numpy as np
 from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.risk.margin import MarginRules
 from counterpoise.risk.margin_tiers import Tier, TierTable
-from counterpoise.sim.cascade import CascadeResult, cascade
-from counterpoise.sim.cascade_config import CascadeConfig, DepthProfile
-from counterpoise.sim.leverage import Accounts, AccountsConfig, draw_accounts
+from counterpoise.sim.leverage.accounts import Accounts, AccountsConfig, draw_accounts
+from counterpoise.sim.leverage.cascade import CascadeResult, cascade
+from counterpoise.sim.leverage.cascade_config import CascadeConfig, DepthProfile
 
 ROOT = Path(__file__).resolve().parents[1]
 PEER = Path(__file__).with_name("peers") / "lrvx_cascade.py"

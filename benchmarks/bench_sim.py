@@ -31,11 +31,11 @@ from counterpoise.risk.limits import Limits
 from counterpoise.runtime.journal import JournalRecord, encode
 from counterpoise.runtime.session import Session
 from counterpoise.sim.fees import Fees
-from counterpoise.sim.latency import ConstantLatency
-from counterpoise.sim.market import default_config, generate
-from counterpoise.sim.replay import ReplayMarket
-from counterpoise.sim.response import NO_RESPONSE, Response
-from counterpoise.sim.venue import SimVenue
+from counterpoise.sim.replay.latency import ConstantLatency
+from counterpoise.sim.replay.market import ReplayMarket
+from counterpoise.sim.replay.response import NO_RESPONSE, Response
+from counterpoise.sim.replay.venue import SimVenue
+from counterpoise.sim.synthetic.market import default_config, generate
 
 MOVING = Response(impact=TransientImpact(bps_per_million=0.76), refill_half_life="2s")
 

@@ -31,7 +31,7 @@ from counterpoise.flow.manipulation.stuffing import stuffing
 from counterpoise.flow.manipulation.wash import wash
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
-from counterpoise.sim.market import default_config, generate
+from counterpoise.sim.synthetic.market import default_config, generate
 from streams import PERP, recording
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))

@@ -14,7 +14,7 @@ from counterpoise.core.units import SECOND_NS
 from counterpoise.market.event import QUOTE, TRADE, Events, merge_events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument
-from counterpoise.sim.market import default_config, generate
+from counterpoise.sim.synthetic.market import default_config, generate
 
 PERP: Final = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 _CAPTURE: Final = Path("01_binance_l2_20240808") / "usdm" / "btcusdt_20240808.gz"

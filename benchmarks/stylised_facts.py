@@ -21,7 +21,7 @@ import numpy as np
 from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.units import SECOND_NS, Grid
 from counterpoise.market.event import DELTA, FIRST, LAST, QUOTE, SNAPSHOT, TRADE, Events
-from counterpoise.sim.market import MarketConfig, SyntheticFeed, default_config, generate
+from counterpoise.sim.synthetic.market import MarketConfig, SyntheticFeed, default_config, generate
 
 ROOT = Path(__file__).resolve().parents[1]
 CAPTURE = Path("01_binance_l2_20240808") / "usdm" / "btcusdt_20240808.gz"

@@ -13,7 +13,7 @@ from counterpoise.core.errors import ConfigError, DataError, UnknownName
 from counterpoise.market.book import Book
 from counterpoise.market.event import FIRST, LAST, SNAPSHOT, Events
 from counterpoise.market.symbol import parse_instrument
-from counterpoise.sim.cascade_config import LEVERS, CascadeConfig
+from counterpoise.sim.leverage.cascade_config import LEVERS, CascadeConfig
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "cascade.toml"
 SMALL = """

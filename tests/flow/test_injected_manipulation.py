@@ -20,7 +20,7 @@ from counterpoise.flow.manipulation.wash import wash
 from counterpoise.market.book import Book
 from counterpoise.market.event import FIRST, LAST
 from counterpoise.market.instrument import Instrument
-from counterpoise.sim.market import default_config, generate
+from counterpoise.sim.synthetic.market import default_config, generate
 from reference import injected
 
 EPISODES = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import exp
 
-from counterpoise.sim.funds import FundsConfig
+from counterpoise.sim.leverage.funds import FundsConfig
 
 
 def naive_funds(config: FundsConfig, draws: list[float]) -> tuple[list[float], int]:

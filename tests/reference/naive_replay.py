@@ -1,7 +1,7 @@
-"""Our orders in a replayed book, in dictionaries and lists: the slow twin of `counterpoise.sim.replay.ReplayMarket`.
+"""Our orders in a replayed book, in dictionaries and lists: the slow twin of `counterpoise.sim.replay.market.ReplayMarket`.
 
-Written from the words of its docstring and of `counterpoise.sim.response.Response`, not from its kernels: impact is a sum over
-every trade of ours, levels are sorted anew, and nothing is packed into rows.
+Written from the words of its docstring and of `counterpoise.sim.replay.response.Response`, not from its kernels: impact is a
+sum over every trade of ours, levels are sorted anew, and nothing is packed into rows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from counterpoise.core.units import parse_duration
 from counterpoise.market.event import DELTA, LAST, SNAPSHOT, TRADE, Events
 from counterpoise.market.instrument import Instrument
-from counterpoise.sim.response import Response
+from counterpoise.sim.replay.response import Response
 from reference.naive_book import NaiveBook, Row, rows_of
 
 Piece = tuple[int, int, int, int]  # ts, number of the resting order or −1, shown price, lots

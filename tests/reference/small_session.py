@@ -28,9 +28,9 @@ from counterpoise.risk.limits import Limits
 from counterpoise.runtime.journal import Journal, JournalRecord, LineJournal, Started
 from counterpoise.runtime.session import Session
 from counterpoise.sim.fees import Fees
-from counterpoise.sim.latency import LognormalLatency
-from counterpoise.sim.response import Response
-from counterpoise.sim.venue import SimVenue
+from counterpoise.sim.replay.latency import LognormalLatency
+from counterpoise.sim.replay.response import Response
+from counterpoise.sim.replay.venue import SimVenue
 from reference.given_feed import Given
 from reference.message_script import T0, Message, events_of
 

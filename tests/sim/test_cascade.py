@@ -14,8 +14,9 @@ from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.market.book import Levels
 from counterpoise.risk.margin import MarginRules
 from counterpoise.risk.margin_tiers import Tier, TierTable
-from counterpoise.sim.cascade import CascadeResult, cascade, compare
-from counterpoise.sim.cascade_config import (
+from counterpoise.sim.leverage.accounts import Accounts, AccountsConfig
+from counterpoise.sim.leverage.cascade import CascadeResult, cascade, compare
+from counterpoise.sim.leverage.cascade_config import (
     LEVERS,
     Backstop,
     CascadeConfig,
@@ -28,7 +29,6 @@ from counterpoise.sim.cascade_config import (
     Throttle,
     VolatilityAuction,
 )
-from counterpoise.sim.leverage import Accounts, AccountsConfig
 
 ONE_PERCENT = MarginRules(venue="own", valid_from="2026-01-01", tiers=TierTable(tiers=(Tier(floor=0, maintenance=0.01),)))
 TEN_A_TICK = CascadeConfig(  # 10 lots at each tick of 1, from 1,000 down

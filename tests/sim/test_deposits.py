@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError, SchemaError, UnknownName
-from counterpoise.sim.deposits import WITHDRAWAL_COLUMNS, run_on_deposits, shared_out
+from counterpoise.sim.defi.deposits import WITHDRAWAL_COLUMNS, run_on_deposits, shared_out
 
 DEPOSITS = pl.Series([100, 60, 40])
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from counterpoise.core.errors import ConfigError
-from counterpoise.sim.funds import FundMarket, FundsConfig, fund_market
+from counterpoise.sim.leverage.funds import FundMarket, FundsConfig, fund_market
 from reference.naive_funds import naive_funds
 
 

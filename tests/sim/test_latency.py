@@ -9,7 +9,7 @@ import pytest
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS
-from counterpoise.sim.latency import ConstantLatency, LognormalLatency
+from counterpoise.sim.replay.latency import ConstantLatency, LognormalLatency
 
 
 def test_constant_delays() -> None:

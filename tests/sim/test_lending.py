@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import ConfigError, InputError, SchemaError
 from counterpoise.market.pool import ConcentratedPool, ConstantProductPool, sqrt_price_at
-from counterpoise.sim.lending import LendingRules, health_factor, lending_cascade
+from counterpoise.sim.defi.lending import LendingRules, health_factor, lending_cascade
 
 RULES = LendingRules()
 DEEP = ConstantProductPool(10**9, 2 * 10**9, 0)  # price 2

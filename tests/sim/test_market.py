@@ -13,10 +13,10 @@ from counterpoise.core.config import parse_config
 from counterpoise.core.errors import ConfigError, InputError
 from counterpoise.core.units import MINUTE_NS, MS_NS, SECOND_NS
 from counterpoise.market.event import DELTA, FIRST, LAST, QUOTE, SNAPSHOT, TRADE, Events
-from counterpoise.sim.efficient import correlation, efficient_paths
-from counterpoise.sim.market import Jump, MarketConfig, SyntheticFeed, TokenConfig, default_config, generate
-from counterpoise.sim.market_config import default_tokens
-from counterpoise.sim.order_flow import OrderFlow, flow_tables
+from counterpoise.sim.synthetic.efficient import correlation, efficient_paths
+from counterpoise.sim.synthetic.market import Jump, MarketConfig, SyntheticFeed, TokenConfig, default_config, generate
+from counterpoise.sim.synthetic.market_config import default_tokens
+from counterpoise.sim.synthetic.order_flow import OrderFlow, flow_tables
 from reference.naive_market import NaiveMarket
 
 THIN = TokenConfig(  # a book so thin that floors, sweeps and letting go beyond reach are common

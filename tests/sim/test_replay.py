@@ -14,8 +14,8 @@ from counterpoise.core.units import MS_NS
 from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.market.event import Events
 from counterpoise.market.symbol import parse_instrument
-from counterpoise.sim.replay import ReplayMarket
-from counterpoise.sim.response import NO_RESPONSE, Response
+from counterpoise.sim.replay.market import ReplayMarket
+from counterpoise.sim.replay.response import NO_RESPONSE, Response
 from reference.naive_replay import NaiveMarket
 from reference.random_stream import RandomStream
 

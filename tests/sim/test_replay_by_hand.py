@@ -14,8 +14,8 @@ from counterpoise.market.book import Book
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.quality import BookState
 from counterpoise.market.symbol import parse_instrument
-from counterpoise.sim.replay import Execution, ReplayMarket
-from counterpoise.sim.response import NO_RESPONSE, Response
+from counterpoise.sim.replay.market import Execution, ReplayMarket
+from counterpoise.sim.replay.response import NO_RESPONSE, Response
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.message_script import T0, Message, events_of
 from reference.random_stream import RandomStream

@@ -9,7 +9,7 @@ import pytest
 
 from counterpoise.core.config import parse_config
 from counterpoise.core.errors import InputError
-from counterpoise.sim.latency import SampledLatency
+from counterpoise.sim.replay.latency import SampledLatency
 
 
 def test_draws_are_the_sample_with_equal_chance() -> None:

@@ -33,9 +33,9 @@ from counterpoise.market.order import (
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, Venue, VenueEvent
 from counterpoise.sim.fees import Fees
-from counterpoise.sim.latency import ConstantLatency, LognormalLatency
-from counterpoise.sim.response import NO_RESPONSE, Response
-from counterpoise.sim.venue import SimVenue
+from counterpoise.sim.replay.latency import ConstantLatency, LognormalLatency
+from counterpoise.sim.replay.response import NO_RESPONSE, Response
+from counterpoise.sim.replay.venue import SimVenue
 from reference.given_feed import Given
 from reference.message_script import T0, Message, events_of
 from reference.random_stream import RandomStream

@@ -19,8 +19,8 @@ from counterpoise.core.errors import ConfigError, DataError, InputError
 from counterpoise.core.units import Grid
 from counterpoise.market.book import Book, Levels
 from counterpoise.market.instrument import Instrument
-from counterpoise.sim.cascade import Comparison, compare
-from counterpoise.sim.cascade_config import CascadeConfig
+from counterpoise.sim.leverage.cascade import Comparison, compare
+from counterpoise.sim.leverage.cascade_config import CascadeConfig
 
 __all__ = ["CascadeFile", "CascadeReport", "recorded_levels", "run_cascade"]
 

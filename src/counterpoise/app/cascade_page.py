@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 from counterpoise.app.chart import short
 from counterpoise.app.figures import BLUE, INK, ORANGE, dressed
 from counterpoise.app.page import page, picture, table
-from counterpoise.sim.cascade import CascadeResult, Comparison
+from counterpoise.sim.leverage.cascade import CascadeResult, Comparison
 
 __all__ = ["cascade_html"]
 

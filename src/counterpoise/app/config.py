@@ -14,9 +14,9 @@ from counterpoise.core.units import parse_decimal, parse_duration
 from counterpoise.flow.measures import DEFAULT_BANDS_BPS, QuoteSource
 from counterpoise.risk.limits import Limits
 from counterpoise.sim.fees import Fees
-from counterpoise.sim.latency import ConstantLatency
-from counterpoise.sim.market import MarketConfig
-from counterpoise.sim.response import Response
+from counterpoise.sim.replay.latency import ConstantLatency
+from counterpoise.sim.replay.response import Response
+from counterpoise.sim.synthetic.market import MarketConfig
 
 __all__ = ["DataConfig", "FlowConfig", "ReportConfig", "RunConfig", "VenueConfig", "recordings"]
 

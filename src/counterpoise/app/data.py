@@ -14,7 +14,7 @@ from counterpoise.core.config import config_hash
 from counterpoise.core.units import parse_time
 from counterpoise.market.event import Events, Feed
 from counterpoise.market.instrument import Instrument
-from counterpoise.sim.market import SyntheticFeed
+from counterpoise.sim.synthetic.market import SyntheticFeed
 
 __all__ = ["WatchedFeed", "open_feed"]
 

@@ -10,8 +10,8 @@ from counterpoise.balance.parent import ParentConfig
 from counterpoise.core.progress import Progress, silent
 from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.risk.limits import Limits
-from counterpoise.sim.market import default_config
-from counterpoise.sim.response import Response
+from counterpoise.sim.replay.response import Response
+from counterpoise.sim.synthetic.market import default_config
 
 __all__ = ["demo", "demo_config"]
 

@@ -13,7 +13,7 @@ import polars as pl
 from counterpoise.app.panels import PANEL_FRAMES
 from counterpoise.market.instrument import Instrument
 from counterpoise.runtime.session import SessionResult
-from counterpoise.sim.venue import FillContext, SimVenue
+from counterpoise.sim.replay.venue import FillContext, SimVenue
 
 __all__ = ["DepthPicture", "RunFrames", "run_frames"]
 

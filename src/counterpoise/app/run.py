@@ -40,7 +40,7 @@ from counterpoise.market.order import Fill
 from counterpoise.market.quality import QualityReport, check_events
 from counterpoise.runtime.journal import Finished, JournalRecord, LineJournal, Started, decode
 from counterpoise.runtime.session import Session, SessionResult
-from counterpoise.sim.venue import FillContext, SimVenue
+from counterpoise.sim.replay.venue import FillContext, SimVenue
 
 __all__ = ["Run", "run", "run_config", "save", "set_aside"]
 

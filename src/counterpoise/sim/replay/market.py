@@ -17,7 +17,7 @@ from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, quantity_at
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook
 from counterpoise.sim.kernels import replay as k
-from counterpoise.sim.response import Response
+from counterpoise.sim.replay.response import Response
 
 __all__ = ["Execution", "ReplayMarket"]
 

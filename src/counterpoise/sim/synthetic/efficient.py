@@ -9,7 +9,7 @@ import numpy as np
 from counterpoise.core.arrays import Float2D
 from counterpoise.core.errors import ConfigError
 from counterpoise.core.units import BPS, DAY_NS, SECOND_NS, parse_duration
-from counterpoise.sim.market_config import MarketConfig
+from counterpoise.sim.synthetic.market_config import MarketConfig
 
 __all__ = ["correlation", "efficient_paths", "grid_seconds"]
 

@@ -24,9 +24,9 @@ import numpy as np
 
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
-from counterpoise.sim.efficient import efficient_paths
-from counterpoise.sim.market_config import Jump, MarketConfig, TokenConfig, default_config
-from counterpoise.sim.order_flow import CHUNK_ROWS, OrderFlow
+from counterpoise.sim.synthetic.efficient import efficient_paths
+from counterpoise.sim.synthetic.market_config import Jump, MarketConfig, TokenConfig, default_config
+from counterpoise.sim.synthetic.order_flow import CHUNK_ROWS, OrderFlow
 
 __all__ = ["Jump", "MarketConfig", "SyntheticFeed", "TokenConfig", "default_config", "generate"]
 

@@ -13,11 +13,11 @@ from counterpoise.core.config import config_hash
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import BPS, SECOND_NS, Grid, parse_duration
 from counterpoise.market.book import Levels, grow_ladder, new_ladder
-from counterpoise.sim.cascade_config import LEVERS, CascadeConfig, Policy
 from counterpoise.sim.kernels import cascade as steps
 from counterpoise.sim.kernels import cascade_codes as codes
 from counterpoise.sim.kernels import liquidation as books
-from counterpoise.sim.leverage import Accounts, draw_accounts, require_accounts
+from counterpoise.sim.leverage.accounts import Accounts, draw_accounts, require_accounts
+from counterpoise.sim.leverage.cascade_config import LEVERS, CascadeConfig, Policy
 
 __all__ = ["Balance", "CascadeResult", "Comparison", "cascade", "compare"]
 
@@ -116,7 +116,7 @@ def cascade(config: CascadeConfig, *, accounts: Accounts | None = None, resting:
     Raises
     ------
     InputError
-        As `counterpoise.sim.leverage.require_accounts`, or if the book is empty, not best first, or of the other side.
+        As `counterpoise.sim.leverage.accounts.require_accounts`, or if the book is empty, not best first, or of the other side.
 
     Notes
     -----

@@ -35,9 +35,9 @@ from counterpoise.market.order import (
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
 from counterpoise.sim.fees import Fees
-from counterpoise.sim.latency import Latency
-from counterpoise.sim.replay import Execution, ReplayMarket
-from counterpoise.sim.response import NO_RESPONSE, Response
+from counterpoise.sim.replay.latency import Latency
+from counterpoise.sim.replay.market import Execution, ReplayMarket
+from counterpoise.sim.replay.response import NO_RESPONSE, Response
 
 __all__ = ["FillContext", "SimVenue"]
 

@@ -12,12 +12,12 @@ from counterpoise.core.arrays import Float1D, Int1D, Int2D, UInt2D
 from counterpoise.core.units import BPS, SECOND_NS, parse_duration
 from counterpoise.market.event import FIRST, LAST, SNAPSHOT, Events
 from counterpoise.market.instrument import Instrument
-from counterpoise.sim.efficient import grid_seconds
 from counterpoise.sim.kernels import flow_state as at
 from counterpoise.sim.kernels.flow_model import advance, rows_of_one_event, schedule
 from counterpoise.sim.kernels.random import TABLE_BITS
 from counterpoise.sim.kernels.tape import TAPE_COLUMNS, split_tape
-from counterpoise.sim.market_config import MarketConfig, TokenConfig
+from counterpoise.sim.synthetic.efficient import grid_seconds
+from counterpoise.sim.synthetic.market_config import MarketConfig, TokenConfig
 
 __all__ = ["CHUNK_ROWS", "OrderFlow", "flow_parameters", "flow_tables"]
 

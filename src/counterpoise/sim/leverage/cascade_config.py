@@ -9,7 +9,7 @@ from counterpoise.core.errors import ConfigError
 from counterpoise.core.units import Grid, parse_duration
 from counterpoise.flow.impact.impact import NO_IMPACT, TransientImpact
 from counterpoise.risk.margin import MarginRules, margin_rules
-from counterpoise.sim.leverage import AccountsConfig
+from counterpoise.sim.leverage.accounts import AccountsConfig
 
 __all__ = [
     "LEVERS",

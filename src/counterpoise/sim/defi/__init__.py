@@ -1,0 +1,1 @@
+"""Lending protocols and deposits under stress."""

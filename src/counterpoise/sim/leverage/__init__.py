@@ -1,0 +1,1 @@
+"""Leveraged accounts, and what happens when they are liquidated."""

@@ -1,0 +1,1 @@
+"""A recorded market that our orders stand in, take from and move."""
