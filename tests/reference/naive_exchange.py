@@ -92,7 +92,7 @@ class NaiveMarket:
         return sum(order.shown for order in self.sides[side].get(price, []))
 
     def touch(self, side: int, price: int) -> None:
-        if not self.touched or self.touched[-1] != (side, price):
+        if (side, price) not in self.touched[-2:]:
             self.touched.append((side, price))
 
 

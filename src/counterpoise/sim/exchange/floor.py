@@ -11,12 +11,14 @@ from counterpoise.core.arrays import Int1D
 from counterpoise.core.errors import InputError
 from counterpoise.sim.exchange.kernels import codes, layout
 from counterpoise.sim.exchange.kernels.outputs import EXCHANGE_TAPE_COLUMNS
-from counterpoise.sim.exchange.rules import ExchangeConfig, MarketRules
+from counterpoise.sim.exchange.rules import ExchangeConfig, FundingRules, MarketRules
 
 __all__ = ["RESERVED_ACCOUNTS", "new_exchange", "new_outputs"]
 
 RESERVED_ACCOUNTS: Final = 2  # the venue and its fund
 _PAYOFFS: Final = {"linear": layout.LINEAR, "inverse": layout.INVERSE, "spot": layout.SPOT}
+_MARKS: Final = {"last": codes.MARK_LAST, "mid": codes.MARK_MID, "index": codes.MARK_INDEX, "median": codes.MARK_MEDIAN}
+_NO_FUNDING: Final = FundingRules()  # samples of the basis are taken all the same
 _SELF_TRADE: Final = {
     "allowed": codes.SELF_TRADE_ALLOWED,
     "cancel_newest": codes.CANCEL_NEWEST,
@@ -102,6 +104,7 @@ def _fill_head(ex: Int1D, config: ExchangeConfig, account_size: int) -> None:
     ex[layout.FEE_TIERS] = len(config.fee_tiers)
     ex[layout.MAX_FILLS] = config.max_fills
     ex[layout.QUOTING] = config.quotes
+    ex[layout.HOLD_PPM] = max(0, *(max(fees.maker_ppm, fees.taker_ppm) for fees in config.fee_tiers))
     for tier, fees in enumerate(config.fee_tiers):
         ex[ex[layout.FEES] + 2 * tier] = fees.maker_ppm
         ex[ex[layout.FEES] + 2 * tier + 1] = fees.taker_ppm
@@ -137,6 +140,19 @@ def _fill_market(ex: Int1D, config: ExchangeConfig, number: int, rules: MarketRu
         layout.BAND_PPM: rules.band_ppm,
         layout.BAND_HIGH: rules.max_price_ticks,
         layout.MAX_PRICE: rules.max_price_ticks,
+        layout.MARK_RULE: _MARKS[rules.mark],
+        **_funding_terms(rules.funding or _NO_FUNDING),
+        layout.FUNDING_INTERVAL: rules.funding.interval_ns if rules.funding else 0,
     }
     for slot, value in terms.items():
         ex[market + slot] = value
+
+
+def _funding_terms(funding: FundingRules) -> dict[int, int]:
+    return {
+        layout.INTEREST: funding.interest_ppb,
+        layout.FUNDING_CLAMP: funding.clamp_ppb,
+        layout.FUNDING_CAP: funding.cap_ppb,
+        layout.IMPACT_LOTS: funding.impact_lots,
+        layout.SAMPLE_NS: funding.sample_ns,
+    }

@@ -9,14 +9,17 @@ import msgspec
 
 from counterpoise.core.config import Config
 from counterpoise.core.errors import ConfigError
+from counterpoise.core.units import DAY_NS, MINUTE_NS, parse_duration
 from counterpoise.market.instrument import Instrument, InstrumentKind
 
-__all__ = ["ExchangeConfig", "FeeTier", "MarketRules", "SelfTrade"]
+__all__ = ["ExchangeConfig", "FeeTier", "FundingRules", "MarkRule", "MarketRules", "SelfTrade"]
 
 SelfTrade = Literal["allowed", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"]
 
 MAX_LOTS: Final = 2**31 - 1
+MarkRule = Literal["last", "mid", "index", "median"]
 _MONEY_LIMIT: Final = 2**62
+_MOST_SAMPLES: Final = 60_000  # their weighted sum stays within 64 bits
 
 
 def require(name: str, value: float, low: float, high: float) -> None:
@@ -41,6 +44,43 @@ class FeeTier(Config, frozen=True, kw_only=True):
         require("taker_ppm", self.taker_ppm, -100_000, 100_000)
 
 
+class FundingRules(Config, frozen=True, kw_only=True):
+    """Funding of a perpetual, by the rule in `counterpoise.sim.exchange.kernels.marks`; rates are in 10⁻⁹ an interval.
+
+    Parameters
+    ----------
+    interval, sample : str
+        Between payments, and between samples of the premium.
+    interest_ppb, clamp_ppb, cap_ppb : int
+        rate = premium + clamp(interest − premium, ±clamp), at most ±cap.
+    impact_lots : int
+        Size whose mean price of taking is compared with the index.
+    """
+
+    interval: str = "8h"
+    sample: str = "1s"
+    interest_ppb: int = 100_000
+    clamp_ppb: int = 500_000
+    cap_ppb: int = 3_000_000
+    impact_lots: int = 1
+
+    def __post_init__(self) -> None:
+        require("interval", self.interval_ns, MINUTE_NS, 7 * DAY_NS)
+        require("sample", self.sample_ns, -(-self.interval_ns // _MOST_SAMPLES), self.interval_ns)
+        require("interest_ppb", self.interest_ppb, -(10**8), 10**8)
+        require("clamp_ppb", self.clamp_ppb, 0, 10**8)
+        require("cap_ppb", self.cap_ppb, 0, 10**8)
+        require("impact_lots", self.impact_lots, 1, MAX_LOTS)
+
+    @property
+    def interval_ns(self) -> int:
+        return parse_duration(self.interval)
+
+    @property
+    def sample_ns(self) -> int:
+        return parse_duration(self.sample)
+
+
 class MarketRules(Config, frozen=True, kw_only=True):
     """One market and its rules.
 
@@ -61,6 +101,10 @@ class MarketRules(Config, frozen=True, kw_only=True):
         What happens when an order meets one of its own account.
     band_ppm : int
         No purchase above and no sale below mark × (1 ± band); 0 for none.
+    mark : {"last", "mid", "index", "median"}
+        Rule of the mark, see `counterpoise.sim.exchange.kernels.marks`.
+    funding : FundingRules, optional
+        Of a perpetual only.
     """
 
     instrument: Instrument
@@ -73,6 +117,8 @@ class MarketRules(Config, frozen=True, kw_only=True):
     max_position_lots: int = MAX_LOTS
     self_trade: SelfTrade = "cancel_newest"
     band_ppm: int = 0
+    mark: MarkRule = "last"
+    funding: FundingRules | None = None
 
     def __post_init__(self) -> None:
         if self.instrument.kind is InstrumentKind.OPTION:
@@ -80,13 +126,17 @@ class MarketRules(Config, frozen=True, kw_only=True):
         require("reach_ticks", self.reach_ticks, 64, 1 << 24)
         if self.reach_ticks & (self.reach_ticks - 1):
             raise ConfigError(f"reach_ticks is {self.reach_ticks}; expected a power of two")
-        require("max_price_ticks", self.max_price_ticks, 1, 2**40)
+        require("max_price_ticks", self.max_price_ticks, 1, 2**34)
         require("tick_step", self.tick_step, 1, self.max_price_ticks)
         require("max_lots", self.max_lots, 1, MAX_LOTS)
         require("lot_step", self.lot_step, 1, self.max_lots)
         require("min_lots", self.min_lots, 1, self.max_lots)
         require("max_position_lots", self.max_position_lots, 1, MAX_LOTS)
         require("band_ppm", self.band_ppm, 0, 999_999)
+        if self.funding is not None and self.instrument.kind is not InstrumentKind.PERP:
+            raise ConfigError(f"{self.instrument.id} is no perpetual; expected no funding")
+        if self.funding is not None and self.funding.impact_lots * self.max_price_ticks >= 2**59:
+            raise ConfigError("impact_lots × max_price_ticks is 2^59 or more; lower either")
 
     @property
     def payoff(self) -> Literal["linear", "inverse", "spot"]:

@@ -7,14 +7,15 @@ from typing import Final
 from counterpoise.core.arrays import Int1D
 from counterpoise.core.jit import inner_kernel, kernel
 from counterpoise.sim.exchange.kernels.codes import (
+    AUCTION,
     BELOW_MIN_NOTIONAL,
     BY_MARK,
     CANCEL_OLDEST,
     CANNOT_FILL,
     FILL_OR_KILL,
-    HALTED,
     HALTED_MARKET,
     IMMEDIATE,
+    INSUFFICIENT_FUNDS,
     MARKET,
     NO_LIQUIDITY,
     NOT_SUPPORTED,
@@ -38,9 +39,11 @@ from counterpoise.sim.exchange.kernels.layout import (
     BAND_LOW,
     BEST,
     BUYING,
+    CASH,
     COUNT,
     DISPLAY,
     HEAD,
+    HELD,
     HIDDEN,
     KIND,
     LOT_STEP,
@@ -66,7 +69,7 @@ from counterpoise.sim.exchange.kernels.layout import (
 )
 from counterpoise.sim.exchange.kernels.levels import level_at, next_below, reach, side_of
 from counterpoise.sim.exchange.kernels.matching import reducible
-from counterpoise.sim.exchange.kernels.money import value_of
+from counterpoise.sim.exchange.kernels.money import hold_of, spot_money, value_of
 
 __all__ = ["limit_key", "refusal_of_entry", "refusal_of_terms", "rests"]
 
@@ -123,7 +126,7 @@ def refusal_of_terms(ex: Int1D, market: int, order: int) -> int:
         return OFF_GRID
     if lots < ex[market + MIN_LOTS] or lots > ex[market + MAX_LOTS]:
         return SIZE_LIMIT
-    if status != OPEN and (status == HALTED or kind & (_AT_ONCE | POST_ONLY)):
+    if status != OPEN and (status != AUCTION or kind & (_AT_ONCE | POST_ONLY)):
         return HALTED_MARKET
     return 0
 
@@ -155,7 +158,34 @@ def refusal_of_entry(ex: Int1D, market: int, position: int, order: int) -> int:
             return BELOW_MIN_NOTIONAL
     if kind & FILL_OR_KILL and not _fillable(ex, market, order, limit_key(ex, market, order), lots):
         return CANNOT_FILL
+    if ex[market + PAYOFF] == SPOT and not _paid_for(ex, market, order, lots):
+        return INSUFFICIENT_FUNDS
     return 0
+
+
+@kernel
+def _paid_for(ex: Int1D, market: int, order: int, lots: int) -> bool:
+    """Whether free money covers a spot order, whatever it is filled at; a market purchase is priced level by level."""
+    side, price = ex[order + SIDE], ex[order + PRICE]
+    money = spot_money(ex, market, ex[order + ACCOUNT], side)
+    free = ex[money + CASH] - ex[money + HELD]
+    if side < 0 or price:
+        return lots * hold_of(ex, market, side, price) <= free
+    book, limit = side_of(market, -1), limit_key(ex, market, order)
+    key = ex[book + BEST]
+    for level in range(ex[book + COUNT]):
+        if level:
+            key = next_below(ex, book, key)
+        if key < limit:
+            break
+        at = ex[level_at(ex, book, key) + HEAD]
+        while at and lots:
+            own = ex[at + ACCOUNT] == ex[order + ACCOUNT] and ex[market + SELF_TRADE] != SELF_TRADE_ALLOWED
+            taken = 0 if own else min(lots, ex[at + SHOWN] + ex[at + HIDDEN])
+            lots -= taken
+            free -= taken * hold_of(ex, market, side, -key)
+            at = ex[at + NEXT]
+    return free >= 0
 
 
 @kernel

@@ -22,6 +22,10 @@ __all__ = [
     "INSUFFICIENT_FUNDS",
     "LIMIT",
     "MARKET",
+    "MARK_INDEX",
+    "MARK_LAST",
+    "MARK_MEDIAN",
+    "MARK_MID",
     "MATCH_LIMIT",
     "NOT_SUPPORTED",
     "NO_LIQUIDITY",
@@ -54,6 +58,7 @@ __all__ = [
     "TAKE_PROFIT",
     "TRIGGERED",
     "TRIGGER_PASSED",
+    "UNCROSSING",
     "UNKNOWN_ACCOUNT",
     "UNKNOWN_MARKET",
     "UNKNOWN_ORDER",
@@ -78,6 +83,13 @@ BY_MARK: Final = 128  # triggered by the mark, not by the last trade
 OPEN: Final = 0
 HALTED: Final = 1  # cancels only
 AUCTION: Final = 2  # orders rest, none is matched
+UNCROSSING: Final = 3  # they are being matched at one price
+
+# where the mark comes from
+MARK_LAST: Final = 0
+MARK_MID: Final = 1
+MARK_INDEX: Final = 2
+MARK_MEDIAN: Final = 3
 
 # when an order meets one of its own account
 SELF_TRADE_ALLOWED: Final = 0

@@ -17,15 +17,17 @@ __all__ = [
     "ACCOUNT_COUNT",
     "ACCOUNT_SIZE",
     "ASKS",
+    "AUCTION_PRICE",
     "BAND_HIGH",
     "BAND_LOW",
     "BAND_PPM",
     "BASE",
     "BASE_GRAINS",
+    "BASIS",
+    "BASIS_COUNT",
     "BEST",
     "BIDS",
     "BITS",
-    "BOUGHT",
     "BUYING",
     "CASH",
     "CHILD",
@@ -44,12 +46,20 @@ __all__ = [
     "FIRST_MONEY",
     "FREE",
     "FUND",
+    "FUNDING_CAP",
+    "FUNDING_CLAMP",
+    "FUNDING_INTERVAL",
+    "FUNDING_PAID",
+    "FUNDING_RATE",
     "GRAINS",
     "HEAD",
     "HEAD_SIZE",
     "HELD",
     "HIDDEN",
+    "HOLD_PPM",
+    "IMPACT_LOTS",
     "INDEX",
+    "INTEREST",
     "INVERSE",
     "KIND",
     "LAST_PRICE",
@@ -67,6 +77,7 @@ __all__ = [
     "MARKET_COUNT",
     "MARKET_NUMBER",
     "MARKET_SIZE",
+    "MARK_RULE",
     "MASK",
     "MAX_FILLS",
     "MAX_LOTS",
@@ -76,8 +87,11 @@ __all__ = [
     "MIN_VALUE",
     "MONEY_SIZE",
     "NEXT",
+    "NEXT_FUNDING",
+    "NEXT_SAMPLE",
     "NO_KEY",
     "NUMBER",
+    "OPEN_INTEREST",
     "OPEN_ORDERS",
     "ORDERS",
     "ORDER_BITS",
@@ -89,11 +103,15 @@ __all__ = [
     "POSITIONS",
     "POSITION_LOTS",
     "POSITION_SIZE",
+    "PREMIUM_COUNT",
+    "PREMIUM_MISSED",
+    "PREMIUM_SUM",
     "PREV",
     "PRICE",
     "QUOTING",
     "REPORT_ROWS",
     "REQUESTS",
+    "SAMPLE_NS",
     "SELF_TRADE",
     "SELLING",
     "SEQ",
@@ -115,12 +133,14 @@ __all__ = [
     "TOLD_BID_LOTS",
     "TOUCHED",
     "TOUCHED_COUNT",
+    "TRADED",
     "TRADE_ID",
     "TRIGGER",
     "TRIGGERS",
     "UPDATE_ID",
     "VENUE",
     "VOLUME",
+    "WAITING",
 ]
 
 NO_KEY: Final = -(2**62)  # best of an empty side
@@ -151,6 +171,7 @@ REQUESTS: Final = 21  # so far
 FILLED: Final = 22  # lots that the last request took
 FILLED_VALUE: Final = 23  # and their value [grains]
 DUE_MARKETS: Final = 24  # markets with triggers that wait for room
+HOLD_PPM: Final = 25  # the highest fee, held back for open spot purchases
 HEAD_SIZE: Final = 32
 
 # a market: two sides, then its terms
@@ -187,8 +208,26 @@ VOLUME: Final = 42  # lots traded so far
 MARKET_NUMBER: Final = 43
 MAX_PRICE: Final = 44  # [ticks]
 DUE: Final = 45  # 1 when triggers are met and wait for room
-TRIGGERS: Final = 46  # roots of four heaps: by last trade upwards, downwards, by mark upwards, downwards
-MARKET_SIZE: Final = 80
+TRIGGERS: Final = 46  # four heaps of waiting orders, see `heap`
+WAITING: Final = 50  # orders in them
+OPEN_INTEREST: Final = 51  # lots of all positions, long and short
+MARK_RULE: Final = 52
+FUNDING_INTERVAL: Final = 53  # [ns], 0: none
+NEXT_FUNDING: Final = 54  # [ns]
+FUNDING_RATE: Final = 55  # last paid [10⁻⁹]
+INTEREST: Final = 56  # per interval [10⁻⁹]
+FUNDING_CLAMP: Final = 57
+FUNDING_CAP: Final = 58
+IMPACT_LOTS: Final = 59
+SAMPLE_NS: Final = 60
+NEXT_SAMPLE: Final = 61  # [ns]
+PREMIUM_SUM: Final = 62  # of i × the i-th sample of the interval
+PREMIUM_COUNT: Final = 63
+PREMIUM_MISSED: Final = 64  # samples for which the book was too thin, so far
+AUCTION_PRICE: Final = 65  # at which crossed orders are matched now, 0: none
+BASIS_COUNT: Final = 66  # samples so far
+BASIS: Final = 67  # the last 30, (bid + ask) − 2 × index
+MARKET_SIZE: Final = 104
 
 LINEAR: Final = 0  # payoffs
 INVERSE: Final = 1
@@ -245,5 +284,6 @@ BUYING: Final = 2  # lots of resting orders
 SELLING: Final = 3
 OWN: Final = 4  # first of the account's orders
 FEES_PAID: Final = 5
-BOUGHT: Final = 6  # lots traded so far, both ways
+TRADED: Final = 6  # lots so far, both ways
+FUNDING_PAID: Final = 7
 POSITION_SIZE: Final = 8

@@ -34,10 +34,11 @@ from counterpoise.sim.exchange.kernels.layout import (
     TAIL,
 )
 
-__all__ = ["enqueue", "key_of", "leave", "level_at", "next_below", "reach", "reduce_shown", "side_of"]
+__all__ = ["enqueue", "key_of", "leave", "level_at", "next_above", "next_below", "reach", "reduce_shown", "side_of"]
 
 _ONE: Final = np.int64(1)
 _ABOVE: Final = np.int64(-2)
+_ALL: Final = np.int64(-1)
 
 
 @inner_kernel
@@ -77,6 +78,27 @@ def next_below(ex: Int1D, book: int, key: int) -> int:
         live = ex[bits + word]
     slot = (word << 6) + 63 - count_leading_zeros(live)
     return key - 1 - ((start - slot) & mask)
+
+
+@inner_kernel
+def next_above(ex: Int1D, book: int, key: int) -> int:
+    """Least live key above a key. Assumes that there is one."""
+    mask, bits = ex[book + MASK], ex[book + BITS]
+    start = (key + 1) & mask
+    word = start >> 6
+    live = ex[bits + word] & (_ALL << (start & 63))
+    if live == 0:
+        sums = ex[book + SUMS]
+        word = (word + 1) & (mask >> 6)
+        upper = word >> 6
+        some = ex[sums + upper] & (_ALL << (word & 63))
+        while some == 0:
+            upper = (upper + 1) & (mask >> 12)
+            some = ex[sums + upper]
+        word = (upper << 6) + 63 - count_leading_zeros(some & -some)
+        live = ex[bits + word]
+    slot = (word << 6) + 63 - count_leading_zeros(live & -live)
+    return key + 1 + ((slot - start) & mask)
 
 
 @inner_kernel
@@ -149,25 +171,16 @@ def reach(ex: Int1D, market: int, price: int) -> bool:
 
 @kernel
 def _slide(ex: Int1D, market: int, price: int) -> bool:
-    """Move the span of held prices to a new one in the middle of them all, unless live levels stand further apart than that."""
+    """Move the span of held prices so that a new one and all live ones lie in its middle, if they fit."""
     mask, low, high = ex[market + BIDS + MASK], price, price
     for side in (1, -1):
         book = side_of(market, side)
         if ex[book + COUNT]:
             best = ex[book + BEST]
-            worst = _worst(ex, book, best)
+            worst = next_above(ex, book, best)  # a turn of the ring above the best stands the worst
+            worst -= mask + 1 if worst > best else 0
             low, high = min(low, side * best, side * worst), max(high, side * best, side * worst)
     if high - low > mask:
         return False
-    spare = (mask - (high - low)) >> 1
-    ex[market + LOW] = low - spare
+    ex[market + LOW] = low - ((mask - (high - low)) >> 1)
     return True
-
-
-@kernel
-def _worst(ex: Int1D, book: int, best: int) -> int:
-    """Least live key: the levels are looked through from the best, a rare walk."""
-    key = best
-    for _ in range(ex[book + COUNT] - 1):
-        key = next_below(ex, book, key)
-    return key

@@ -26,13 +26,15 @@ from counterpoise.sim.exchange.kernels.codes import (
     REDUCE_ONLY,
     SELF_MATCH,
     SELF_TRADE_ALLOWED,
+    STOP,
+    TAKE_PROFIT,
     WORKING,
     WOULD_NOT_REDUCE,
 )
+from counterpoise.sim.exchange.kernels.heap import unwait
 from counterpoise.sim.exchange.kernels.layout import (
     ACCOUNT,
     BEST,
-    BUYING,
     DISPLAY,
     FILLED,
     FILLED_VALUE,
@@ -45,19 +47,18 @@ from counterpoise.sim.exchange.kernels.layout import (
     POSITION_LOTS,
     PRICE,
     SELF_TRADE,
-    SELLING,
     SHOWN,
     SIDE,
     VOLUME,
 )
 from counterpoise.sim.exchange.kernels.levels import enqueue, leave, level_at, reduce_shown, side_of
-from counterpoise.sim.exchange.kernels.money import settle, value_of
+from counterpoise.sim.exchange.kernels.money import count_open, rate_of, settle, value_of
 from counterpoise.sim.exchange.kernels.orders import disown, own, position_at, release
 from counterpoise.sim.exchange.kernels.outputs import report, tell_trade, touch
 
-__all__ = ["count_open", "drop", "match", "reducible", "rest", "shrink", "withdraw"]
+__all__ = ["MAKER_BIT", "drop", "give", "match", "reducible", "rest", "shrink", "withdraw"]
 
-_MAKER: Final = 1 << 20
+MAKER_BIT: Final = 1 << 20
 
 
 @inner_kernel
@@ -67,21 +68,14 @@ def reducible(ex: Int1D, position: int, side: int) -> int:
 
 
 @inner_kernel
-def count_open(ex: Int1D, position: int, side: int, lots: int) -> None:
-    """Count resting lots of an account's side."""
-    ex[position + (BUYING if side > 0 else SELLING)] += lots
-
-
-@inner_kernel
 def rest(ex: Int1D, market: int, order: int, lots: int) -> None:
     """Put an order into the book with so many lots, an iceberg with some of them shown, and into its account's list."""
     side, display = ex[order + SIDE], ex[order + DISPLAY]
     shown = min(lots, display) if display else lots
     ex[order + SHOWN], ex[order + HIDDEN] = shown, lots - shown
     enqueue(ex, side_of(market, side), side * ex[order + PRICE], order)
-    position = position_at(ex, ex[order + ACCOUNT], ex[order + MARKET])
-    count_open(ex, position, side, lots)
-    own(ex, position, order)
+    count_open(ex, market, order, lots)
+    own(ex, position_at(ex, ex[order + ACCOUNT], ex[order + MARKET]), order)
 
 
 @inner_kernel
@@ -89,17 +83,20 @@ def withdraw(ex: Int1D, market: int, order: int) -> int:
     """Take a resting order out of the book and its account's list, not out of the pool; returns the lots it had left."""
     side, left = ex[order + SIDE], ex[order + SHOWN] + ex[order + HIDDEN]
     leave(ex, side_of(market, side), side * ex[order + PRICE], order)
-    position = position_at(ex, ex[order + ACCOUNT], ex[order + MARKET])
-    count_open(ex, position, side, -left)
-    disown(ex, position, order)
+    count_open(ex, market, order, -left)
+    disown(ex, position_at(ex, ex[order + ACCOUNT], ex[order + MARKET]), order)
     return left
 
 
 @inner_kernel
 def drop(ex: Int1D, reports: Int2D, market: int, ts: int, order: int, reason: int) -> None:
-    """End a resting order and say why."""
+    """End a resting or waiting order and say why."""
     report(ex, reports, ts, order, CANCELLED, reason, ex[order + SHOWN] + ex[order + HIDDEN])
-    withdraw(ex, market, order)
+    if ex[order + KIND] & (STOP | TAKE_PROFIT):
+        unwait(ex, market, order)
+        disown(ex, position_at(ex, ex[order + ACCOUNT], ex[order + MARKET]), order)
+    else:
+        withdraw(ex, market, order)
     release(ex, order)
 
 
@@ -110,16 +107,16 @@ def shrink(ex: Int1D, market: int, order: int, lots: int) -> None:
     hidden = min(lots, ex[order + HIDDEN])
     ex[order + HIDDEN] -= hidden
     reduce_shown(ex, side_of(market, side), side * ex[order + PRICE], order, lots - hidden)
-    count_open(ex, position_at(ex, ex[order + ACCOUNT], ex[order + MARKET]), side, -lots)
+    count_open(ex, market, order, -lots)
 
 
 @inner_kernel
-def _give(ex: Int1D, market: int, order: int, lots: int) -> None:
+def give(ex: Int1D, market: int, order: int, lots: int) -> None:
     """Take lots, at most those shown, off a resting order; an emptied one ends, an emptied slice is refilled."""
     side = ex[order + SIDE]
     if lots < ex[order + SHOWN]:
         reduce_shown(ex, side_of(market, side), side * ex[order + PRICE], order, lots)
-        count_open(ex, position_at(ex, ex[order + ACCOUNT], ex[order + MARKET]), side, -lots)
+        count_open(ex, market, order, -lots)
         return
     left = withdraw(ex, market, order) - lots
     if left:
@@ -139,18 +136,18 @@ def _fill(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int, order: i
     ex[FILLED_VALUE] += value
     tell_trade(ex, tape, market, ts, side, price, lots)
     row = report(ex, reports, ts, maker, FILL, 0, ex[maker + SHOWN] + ex[maker + HIDDEN] - lots)
-    reports[row, R_CODE] += _MAKER
+    reports[row, R_CODE] += MAKER_BIT
     reports[row, R_LOTS] = lots
     reports[row, R_VALUE] = value
-    reports[row, R_FEE] = settle(ex, market, ex[maker + ACCOUNT], -side * lots, price, value, 1)
+    reports[row, R_FEE] = settle(ex, market, ex[maker + ACCOUNT], -side * lots, value, rate_of(ex, ex[maker + ACCOUNT], 1))
     reports[row, R_OTHER] = ex[order + ACCOUNT]
     row = report(ex, reports, ts, order, FILL, 0, left)
     reports[row, R_PRICE] = price
     reports[row, R_LOTS] = lots
     reports[row, R_VALUE] = value
-    reports[row, R_FEE] = settle(ex, market, ex[order + ACCOUNT], side * lots, price, value, 0)
+    reports[row, R_FEE] = settle(ex, market, ex[order + ACCOUNT], side * lots, value, rate_of(ex, ex[order + ACCOUNT], 0))
     reports[row, R_OTHER] = ex[maker + ACCOUNT]
-    _give(ex, market, maker, lots)
+    give(ex, market, maker, lots)
 
 
 @inner_kernel
@@ -165,7 +162,7 @@ def _prevent(ex: Int1D, reports: Int2D, market: int, ts: int, order: int, maker:
     both = min(left, ex[maker + SHOWN])
     behind = ex[maker + SHOWN] + ex[maker + HIDDEN] - both
     report(ex, reports, ts, maker, WORKING if behind else CANCELLED, SELF_MATCH, behind if behind else both)
-    _give(ex, market, maker, both)
+    give(ex, market, maker, both)
     if left == both:
         return -1 - left
     report(ex, reports, ts, order, WORKING, SELF_MATCH, left - both)

@@ -11,26 +11,45 @@ from typing import Final
 from counterpoise.core.arrays import Int1D
 from counterpoise.core.jit import inner_kernel
 from counterpoise.sim.exchange.kernels.layout import (
+    ACCOUNT,
     BASE,
     BASE_GRAINS,
-    BOUGHT,
+    BUYING,
     CASH,
     COST,
     CURRENCY,
     FEES,
     FEES_PAID,
     GRAINS,
+    HELD,
+    HOLD_PPM,
     INVERSE,
     MARKET_NUMBER,
+    OPEN_INTEREST,
     PAYOFF,
     POSITION_LOTS,
+    PRICE,
+    SELLING,
+    SIDE,
     SPOT,
     TIER,
+    TRADED,
     VENUE,
 )
+from counterpoise.sim.exchange.kernels.layout import MARKET as OF_MARKET
 from counterpoise.sim.exchange.kernels.orders import account_at, money_at, position_at
 
-__all__ = ["fee_of", "settle", "share", "signed_value", "value_of"]
+__all__ = [
+    "count_open",
+    "fee_of",
+    "hold_of",
+    "rate_of",
+    "settle",
+    "share",
+    "signed_value",
+    "spot_money",
+    "value_of",
+]
 
 _MILLION: Final = 1_000_000
 
@@ -70,31 +89,37 @@ def share(amount: int, part: int, whole: int) -> int:
 
 
 @inner_kernel
-def settle(ex: Int1D, market: int, account: int, signed_lots: int, price: int, value: int, maker: int) -> int:
+def rate_of(ex: Int1D, account: int, maker: int) -> int:
+    """Fee [ppm] of an account's tier."""
+    return ex[ex[FEES] + 2 * ex[account_at(ex, account) + TIER] + 1 - maker]
+
+
+@inner_kernel
+def settle(ex: Int1D, market: int, account: int, signed_lots: int, value: int, ppm: int) -> int:
     """Book one side of a match; returns its fee [grains]. `value` is that of the whole match, the same for both sides."""
-    number = ex[market + MARKET_NUMBER]
-    position = position_at(ex, account, number)
+    position = position_at(ex, account, ex[market + MARKET_NUMBER])
     money = money_at(ex, account, ex[market + CURRENCY])
-    fee = fee_of(value, ex[ex[FEES] + 2 * ex[account_at(ex, account) + TIER] + 1 - maker])
+    fee = fee_of(value, ppm)
     ex[money + CASH] -= fee
     ex[money_at(ex, VENUE, ex[market + CURRENCY]) + CASH] += fee
     ex[position + FEES_PAID] += fee
-    ex[position + BOUGHT] += abs(signed_lots)
+    ex[position + TRADED] += abs(signed_lots)
     payoff = ex[market + PAYOFF]
     signed = value if (signed_lots > 0) == (payoff != INVERSE) else -value
     if payoff == SPOT:
         ex[money + CASH] -= signed
         ex[money_at(ex, account, ex[market + BASE]) + CASH] += signed_lots * ex[market + BASE_GRAINS]
     else:
-        _open_or_close(ex, position, money, signed_lots, signed)
+        _open_or_close(ex, market, position, money, signed_lots, signed)
     return fee
 
 
 @inner_kernel
-def _open_or_close(ex: Int1D, position: int, money: int, signed_lots: int, signed: int) -> None:
+def _open_or_close(ex: Int1D, market: int, position: int, money: int, signed_lots: int, signed: int) -> None:
     """Closed lots realise their share of the cost, rounded down; the rest of the cost stays with the lots that are left."""
     held = ex[position + POSITION_LOTS]
     ex[position + POSITION_LOTS] = held + signed_lots
+    ex[market + OPEN_INTEREST] += abs(held + signed_lots) - abs(held)
     if held == 0 or (held > 0) == (signed_lots > 0):
         ex[position + COST] += signed
         return
@@ -103,3 +128,27 @@ def _open_or_close(ex: Int1D, position: int, money: int, signed_lots: int, signe
     of_fill = share(signed, closed, abs(signed_lots))
     ex[money + CASH] -= of_fill + of_cost
     ex[position + COST] += signed - of_fill - of_cost
+
+
+@inner_kernel
+def hold_of(ex: Int1D, market: int, side: int, price: int) -> int:
+    """Grains that each open spot lot holds back: its value with the highest fee a fill could round to, or its base coins."""
+    if side < 0:
+        return ex[market + BASE_GRAINS]
+    value = price * ex[market + GRAINS]
+    return value + fee_of(value, ex[HOLD_PPM]) + 1
+
+
+@inner_kernel
+def spot_money(ex: Int1D, market: int, account: int, side: int) -> int:
+    """Address of the money that a spot order of a side spends."""
+    return money_at(ex, account, ex[market + (CURRENCY if side > 0 else BASE)])
+
+
+@inner_kernel
+def count_open(ex: Int1D, market: int, order: int, lots: int) -> None:
+    """Count lots that an order adds to its account's open ones, and what they hold back in a spot market."""
+    side, account = ex[order + SIDE], ex[order + ACCOUNT]
+    ex[position_at(ex, account, ex[order + OF_MARKET]) + (BUYING if side > 0 else SELLING)] += lots
+    if ex[market + PAYOFF] == SPOT:
+        ex[spot_money(ex, market, account, side) + HELD] += lots * hold_of(ex, market, side, ex[order + PRICE])

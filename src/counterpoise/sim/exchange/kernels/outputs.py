@@ -91,7 +91,7 @@ def tell_trade(ex: Int1D, tape: Int2D, market: int, ts: int, side: int, price: i
 def touch(ex: Int1D, side: int, price: int) -> None:
     """Note a level that the request has changed."""
     code, count = 2 * price + (side > 0), ex[TOUCHED_COUNT]
-    if count and ex[ex[TOUCHED] + count - 1] == code:
+    if (count and ex[ex[TOUCHED] + count - 1] == code) or (count > 1 and ex[ex[TOUCHED] + count - 2] == code):
         return
     ex[ex[TOUCHED] + count] = code
     ex[TOUCHED_COUNT] = count + 1

@@ -21,32 +21,26 @@ from __future__ import annotations
 
 from counterpoise.core.arrays import Int1D, Int2D
 from counterpoise.core.jit import inner_kernel, kernel
-from counterpoise.sim.exchange.kernels.checks import limit_key, refusal_of_entry, refusal_of_terms, rests
+from counterpoise.sim.exchange.kernels.checks import refusal_of_entry, refusal_of_terms, rests
 from counterpoise.sim.exchange.kernels.codes import (
-    AUCTION,
-    CANCELLED,
-    MARKET,
-    MATCH_LIMIT,
-    NO_LIQUIDITY,
     NO_ROOM,
-    PRICE_BAND,
-    REDUCE_ONLY,
     REJECTED,
-    SELF_MATCH,
     STOP,
     TAKE_PROFIT,
+    TRIGGER_PASSED,
     UNKNOWN_ACCOUNT,
     UNKNOWN_MARKET,
     UNKNOWN_ORDER,
     VENUE_FULL,
     WORKING,
-    WOULD_NOT_REDUCE,
 )
+from counterpoise.sim.exchange.kernels.entry import enter, fire_due, publish
+from counterpoise.sim.exchange.kernels.heap import is_met, wait
 from counterpoise.sim.exchange.kernels.layout import (
     ACCOUNT,
     ACCOUNT_COUNT,
-    BEST,
     DISPLAY,
+    DUE_MARKETS,
     FILLED,
     FILLED_VALUE,
     FREE,
@@ -54,7 +48,6 @@ from counterpoise.sim.exchange.kernels.layout import (
     KIND,
     MARKET_COUNT,
     MAX_FILLS,
-    NO_KEY,
     NUMBER,
     ORDERS,
     OWN,
@@ -62,26 +55,27 @@ from counterpoise.sim.exchange.kernels.layout import (
     REQUESTS,
     SHOWN,
     SIDE,
-    STATUS,
     TAG,
     TRIGGER,
 )
 from counterpoise.sim.exchange.kernels.layout import MARKET as OF_MARKET
-from counterpoise.sim.exchange.kernels.levels import side_of
-from counterpoise.sim.exchange.kernels.matching import count_open, drop, match, reducible, rest, shrink, withdraw
-from counterpoise.sim.exchange.kernels.orders import allot, find_order, market_at, next_number, position_at, release
+from counterpoise.sim.exchange.kernels.matching import drop, shrink, withdraw
+from counterpoise.sim.exchange.kernels.money import count_open
+from counterpoise.sim.exchange.kernels.orders import allot, find_order, market_at, next_number, own, position_at
 from counterpoise.sim.exchange.kernels.outputs import report, room, tell_levels, touch
 
-__all__ = ["amend", "cancel", "cancel_all", "enter", "place", "place_with"]
+__all__ = ["amend", "cancel", "cancel_all", "place", "place_with"]
 
 
 @inner_kernel
-def _begin(ex: Int1D, tape: Int2D, reports: Int2D) -> bool:
-    ex[FILLED] = 0
-    ex[FILLED_VALUE] = 0
+def _begin(ex: Int1D, tape: Int2D, reports: Int2D, ts: int) -> bool:
+    if ex[DUE_MARKETS] and not fire_due(ex, tape, reports, ts):
+        return False
     if not room(ex, tape, reports):
         return False
     ex[REQUESTS] += 1
+    ex[FILLED] = 0
+    ex[FILLED_VALUE] = 0
     return True
 
 
@@ -133,7 +127,7 @@ def place_with(
     trigger: int,
 ) -> int:
     """Place an order that shows at most `display` lots (0: all), or waits for `trigger` (0: does not); answers as `place`."""
-    if not _begin(ex, tape, reports):
+    if not _begin(ex, tape, reports, ts):
         return -NO_ROOM
     waits = kind & (STOP | TAKE_PROFIT)
     keeps = waits or rests(kind)
@@ -148,6 +142,8 @@ def place_with(
     reason = refusal_of_terms(ex, at, order)
     if reason == 0 and waits == 0:
         reason = refusal_of_entry(ex, at, position_at(ex, account, market), order)
+    if reason == 0 and waits and is_met(ex, at, order):
+        reason = TRIGGER_PASSED
     if reason == 0 and keeps and order == ex[ORDERS]:
         reason = VENUE_FULL
     if reason:
@@ -156,66 +152,40 @@ def place_with(
         allot(ex)
     number = next_number(ex, order)
     ex[order + NUMBER] = number
+    if waits:
+        wait(ex, at, order)
+        own(ex, position_at(ex, account, market), order)
+        report(ex, reports, ts, order, WORKING, 0, lots)
+        return number
     enter(ex, tape, reports, at, ts, order)
-    tell_levels(ex, tape, at, ts)
+    filled, value = ex[FILLED], ex[FILLED_VALUE]
+    publish(ex, tape, reports, at, ts)
+    ex[FILLED], ex[FILLED_VALUE] = filled, value
     return number
 
 
+@inner_kernel
+def _waits(ex: Int1D, order: int) -> bool:
+    return ex[order + KIND] & (STOP | TAKE_PROFIT) != 0
+
+
 @kernel
-def enter(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int, order: int) -> None:
-    """An order that was let in, its lots in SHOWN, takes what it may; what is left rests or ends."""
-    side, kind, lots = ex[order + SIDE], ex[order + KIND], ex[order + SHOWN]
-    limit, left, undone = limit_key(ex, market, order), lots, 0
-    opposite = side_of(market, -side)
-    if ex[market + STATUS] != AUCTION and ex[opposite + BEST] >= limit:
-        if kind & REDUCE_ONLY:
-            most = reducible(ex, position_at(ex, ex[order + ACCOUNT], ex[order + OF_MARKET]), side)
-            undone = max(lots - most, 0)
-        left = match(ex, tape, reports, market, ts, order, limit, lots - undone)
-    if left < 0:
-        _end(ex, reports, ts, order, SELF_MATCH, undone - 1 - left)
-    elif left == 0 and undone == 0:
-        _let_go(ex, order)
-    elif undone and (left == 0 or not rests(kind)):
-        _end(ex, reports, ts, order, WOULD_NOT_REDUCE, left + undone)
-    elif ex[market + STATUS] != AUCTION and ex[opposite + BEST] >= limit:
-        _end(ex, reports, ts, order, MATCH_LIMIT, left + undone)
-    elif rests(kind):
-        rest(ex, market, order, left + undone)
-        touch(ex, side, ex[order + PRICE])
-        report(ex, reports, ts, order, WORKING, 0, left + undone)
-    else:
-        reason = 0
-        if kind & MARKET:
-            reason = NO_LIQUIDITY if ex[opposite + BEST] == NO_KEY else PRICE_BAND
-        _end(ex, reports, ts, order, reason, left)
-
-
-@inner_kernel
-def _let_go(ex: Int1D, order: int) -> None:
-    if order == ex[ORDERS]:
-        ex[order + NUMBER] = 0
-    else:
-        release(ex, order)
-
-
-@inner_kernel
-def _end(ex: Int1D, reports: Int2D, ts: int, order: int, reason: int, left: int) -> None:
-    report(ex, reports, ts, order, CANCELLED, reason, left)
-    _let_go(ex, order)
+def _drop_and_note(ex: Int1D, reports: Int2D, market: int, ts: int, order: int) -> None:
+    if not _waits(ex, order):
+        touch(ex, ex[order + SIDE], ex[order + PRICE])
+    drop(ex, reports, market, ts, order, 0)
 
 
 @kernel
 def cancel(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, number: int) -> int:
     """Cancel an order; returns the lots it left undone, or −reason."""
-    if not _begin(ex, tape, reports):
+    if not _begin(ex, tape, reports, ts):
         return -NO_ROOM
     order = find_order(ex, number)
     if order == 0:
         return _refuse_number(ex, reports, ts, number)
     market, left = market_at(ex, ex[order + OF_MARKET]), ex[order + SHOWN] + ex[order + HIDDEN]
-    touch(ex, ex[order + SIDE], ex[order + PRICE])
-    drop(ex, reports, market, ts, order, 0)
+    _drop_and_note(ex, reports, market, ts, order)
     tell_levels(ex, tape, market, ts)
     return left
 
@@ -234,7 +204,7 @@ def _refuse_number(ex: Int1D, reports: Int2D, ts: int, number: int) -> int:
 @kernel
 def cancel_all(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, market: int, account: int) -> int:
     """Cancel an account's orders in a market, the newest first, at most MAX_FILLS of them; returns how many, or −reason."""
-    if not _begin(ex, tape, reports):
+    if not _begin(ex, tape, reports, ts):
         return -NO_ROOM
     reason = _unknown(ex, market, account)
     if reason:
@@ -242,8 +212,7 @@ def cancel_all(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, market: int, acc
     position, at, count = position_at(ex, account, market), market_at(ex, market), 0
     while ex[position + OWN] and count < ex[MAX_FILLS]:
         order = ex[position + OWN]
-        touch(ex, ex[order + SIDE], ex[order + PRICE])
-        drop(ex, reports, at, ts, order, 0)
+        _drop_and_note(ex, reports, at, ts, order)
         count += 1
     tell_levels(ex, tape, at, ts)
     return count
@@ -255,7 +224,7 @@ def amend(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, number: int, price: i
 
     Returns the number, which stays, or −reason: then nothing was changed and the order works on.
     """
-    if not _begin(ex, tape, reports):
+    if not _begin(ex, tape, reports, ts):
         return -NO_ROOM
     order = find_order(ex, number)
     if order == 0:
@@ -266,17 +235,20 @@ def amend(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, number: int, price: i
     for field in (ACCOUNT, SIDE, NUMBER, TAG, DISPLAY, KIND, TRIGGER, OF_MARKET):
         ex[wanted + field] = ex[order + field]
     ex[wanted + PRICE], ex[wanted + SHOWN] = price, lots
-    count_open(ex, position, side, -before)
     reason = refusal_of_terms(ex, market, wanted)
-    if reason == 0 and (price != was or lots > before):
+    if reason == 0 and not _waits(ex, order) and (price != was or lots > before):
+        count_open(ex, market, order, -before)
         reason = refusal_of_entry(ex, market, position, wanted)
-    count_open(ex, position, side, before)
+        count_open(ex, market, order, before)
     if reason:
         _refuse(ex, reports, ts, wanted, reason)
         ex[wanted + NUMBER] = 0
         return -reason
     ex[wanted + NUMBER] = 0
-    if price == was and lots <= before:
+    if _waits(ex, order):
+        ex[order + PRICE], ex[order + SHOWN] = price, lots
+        report(ex, reports, ts, order, WORKING, 0, lots)
+    elif price == was and lots <= before:
         if lots < before:
             shrink(ex, market, order, before - lots)
         touch(ex, side, price)
@@ -287,5 +259,7 @@ def amend(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, number: int, price: i
             touch(ex, side, was)
         ex[order + PRICE], ex[order + SHOWN], ex[order + HIDDEN] = price, lots, 0
         enter(ex, tape, reports, market, ts, order)
-    tell_levels(ex, tape, market, ts)
+    filled, value = ex[FILLED], ex[FILLED_VALUE]
+    publish(ex, tape, reports, market, ts)
+    ex[FILLED], ex[FILLED_VALUE] = filled, value
     return number
