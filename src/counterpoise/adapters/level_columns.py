@@ -7,16 +7,14 @@ from typing import Any
 import numpy as np
 
 from counterpoise.adapters.kernels.level_text import BAD_TEXT, OFF_GRID, PARSED, parse_pairs
-from counterpoise.adapters.reader import Batch, ReadReport
+from counterpoise.adapters.reader import Batch, ReadReport, tick_batches
 from counterpoise.core.arrays import AnyArray, Int1D, UInt8_1D
 from counterpoise.core.errors import CorruptRecord
 from counterpoise.core.units import Grid
-from counterpoise.market.event import DELTA, FIRST, GAP, LAST, LIQUIDATION, QUOTE, SNAPSHOT, TRADE, Events
+from counterpoise.market.event import DELTA, FIRST, GAP, LAST, SNAPSHOT, Events
 from counterpoise.market.instrument import Instrument
 
 __all__ = ["LevelColumns"]
-
-_TABLES = (("book", (DELTA, SNAPSHOT, GAP)), ("quote", (QUOTE,)), ("trade", (TRADE,)), ("liquidation", (LIQUIDATION,)))
 
 
 class LevelColumns:
@@ -139,10 +137,7 @@ def _flags(owner: Int1D) -> AnyArray:
 
 
 def _batches(instrument: Instrument, events: Events, report: ReadReport) -> list[Batch]:
-    batches, whole = [], events.to_frame()
-    for table, kinds in _TABLES:
-        frame = whole.filter(np.isin(events.kind, kinds))
-        if frame.height:
-            report.rows[table] += frame.height
-            batches.append(Batch(instrument, table, frame))
+    batches = tick_batches(instrument, events)
+    for batch in batches:
+        report.rows[batch.table] += batch.frame.height
     return batches

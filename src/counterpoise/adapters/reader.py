@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
+import numpy as np
 import polars as pl
 
 from counterpoise.core.errors import CorruptRecord
+from counterpoise.market.event import BOOK_KINDS, LIQUIDATION, QUOTE, TRADE, Events
 from counterpoise.market.instrument import Instrument
 
-__all__ = ["Batch", "ReadReport", "Reader"]
+__all__ = ["Batch", "ReadReport", "Reader", "tick_batches"]
+
+_TABLES: Final = {"book": BOOK_KINDS, "quote": (QUOTE,), "trade": (TRADE,), "liquidation": (LIQUIDATION,)}
 
 
 class Batch(NamedTuple):
@@ -21,6 +25,13 @@ class Batch(NamedTuple):
     instrument: Instrument
     table: str
     frame: pl.DataFrame
+
+
+def tick_batches(instrument: Instrument, events: Events) -> list[Batch]:
+    """Market events as rows of the tick tables; a table without rows is left out."""
+    whole = events.to_frame()
+    frames = {table: whole.filter(np.isin(events.kind, kinds)) for table, kinds in _TABLES.items()}
+    return [Batch(instrument, table, frame) for table, frame in frames.items() if frame.height]
 
 
 @dataclass(slots=True)

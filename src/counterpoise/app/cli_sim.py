@@ -1,4 +1,4 @@
-"""The verbs that ask what could happen: cascade."""
+"""The verbs that ask what could happen: simulate, cascade."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ SHOWN: Final = {
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
+    app.command(epilog="Example: counterpoise simulate examples/market.toml --out out/market")(simulate)
     app.command(epilog="Example: counterpoise cascade examples/cascade.toml --out out/cascade")(cascade)
 
 
@@ -43,5 +44,29 @@ def cascade(
     else:
         rows = [tuple(row[column] for column in SHOWN) for row in report.frame.to_dicts()]
         print_table("what each lever of the exchange does", tuple(SHOWN.values()), rows)
+    for path in report.files:
+        note(f"written: {path}")
+
+
+def simulate(
+    config: Annotated[Path, typer.Argument(help="TOML file: tokens, venues, who trades there.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for frames and page; out/NAME by default.")] = None,
+    lake: Annotated[Path | None, typer.Option("--lake", help="Lake of the events; the folder's own by default.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Instead of the file's.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Let agents make a market on several venues: events into a lake, who earned what, a page."""
+    from counterpoise.app.output import note, print_json, print_rows
+    from counterpoise.app.simulate import simulate_file
+    from counterpoise.core.progress import progress
+
+    with kernels(), progress("simulate", 1.0) as show:
+        report = simulate_file(config, out=out, lake=lake, seed=seed, progress=show)
+    if as_json:
+        print_json({"markets": report.markets.to_dicts(), "agents": report.agents.to_dicts()})
+    else:
+        said = print_rows("markets", report.markets) + print_rows("who earned [USDT]", report.agents)
+        for text in said:
+            note(text)
     for path in report.files:
         note(f"written: {path}")
