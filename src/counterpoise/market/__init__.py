@@ -12,9 +12,12 @@ from counterpoise.market.order import (
     OrderState,
     OrderType,
     OrderUpdate,
+    PriceReference,
     Refused,
     RejectReason,
     TimeInForce,
+    Trigger,
+    TriggerKind,
 )
 from counterpoise.market.quality import BookState, QualityReport, check_events
 from counterpoise.market.sequence import Synchroniser, Update, Verdict, sequence_rule
@@ -38,6 +41,7 @@ __all__ = [
     "OrderState",
     "OrderType",
     "OrderUpdate",
+    "PriceReference",
     "QualityReport",
     "Refused",
     "RejectReason",
@@ -46,6 +50,8 @@ __all__ = [
     "TopOfBook",
     "Tree",
     "TreeHistory",
+    "Trigger",
+    "TriggerKind",
     "Update",
     "Venue",
     "VenueEvent",

@@ -284,6 +284,8 @@ class SimVenue:
 
 def _refusal(order: Order, market: ReplayMarket, ts_ns: int) -> RejectReason | None:
     """Why the venue does not take an order, or None."""
+    if order.time_in_force is TimeInForce.FOK or order.display_lots or order.reduce_only or order.trigger is not None:
+        return RejectReason.NOT_SUPPORTED
     if market.state is not BookState.SYNCED:
         return RejectReason.BOOK_NOT_SYNCED
     top = market.top(ts_ns)
