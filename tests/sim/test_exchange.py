@@ -12,6 +12,7 @@ from counterpoise.core.errors import ConfigError, InputError, UnknownName
 from counterpoise.core.units import HOUR_NS, SECOND_NS
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.market.order import (
+    Conditions,
     Order,
     OrderType,
     PriceReference,
@@ -44,6 +45,7 @@ class Desk:
         """The n-th order sent is called n."""
         self.count += 1
         self.ts += 1
+        asks = {name: terms.pop(name) for name in ("display_lots", "reduce_only", "trigger") if name in terms}
         order = Order(
             client_id=str(self.count),
             instrument=self.instrument.id,
@@ -51,6 +53,7 @@ class Desk:
             qty_lots=lots,
             price_ticks=price,
             type=OrderType.LIMIT if price else OrderType.MARKET,
+            conditions=Conditions(**asks),
             **terms,
         )
         return self.exchange.submit(account, order, ts_ns=self.ts)

@@ -7,6 +7,7 @@ from counterpoise.market.event import Events, Feed, merge_events
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.market.order import (
     Approved,
+    Conditions,
     Fill,
     Order,
     OrderState,
@@ -30,6 +31,7 @@ __all__ = [
     "BarStream",
     "Book",
     "BookState",
+    "Conditions",
     "Events",
     "Feed",
     "Fill",

@@ -14,6 +14,7 @@ from counterpoise.core.errors import InputError
 
 __all__ = [
     "Approved",
+    "Conditions",
     "Decision",
     "Fill",
     "Order",
@@ -130,6 +131,27 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
             raise InputError(f"a trigger at {self.price_ticks} ticks; expected a positive price")
 
 
+class Conditions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an order asks for beyond side, size, price and life.
+
+    Parameters
+    ----------
+    display_lots : int
+        Lots an iceberg shows at a time; 0 shows all.
+    reduce_only : bool
+        Never fill more than the account's position of the other side.
+    trigger : Trigger, optional
+        Wait for it first.
+    """
+
+    display_lots: int = 0
+    reduce_only: bool = False
+    trigger: Trigger | None = None
+
+
+_PLAIN: Final = Conditions()
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """An order as intended.
 
@@ -145,12 +167,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         > 0.
     price_ticks : int
         Limit price; 0 for a market order.
-    display_lots : int
-        Lots an iceberg shows at a time; 0 shows all.
-    reduce_only : bool
-        Never fill more than the account's position of the other side.
-    trigger : Trigger, optional
-        Wait for it first.
+    conditions : Conditions, optional
+        Left out of a journal where there are none.
     """
 
     client_id: str
@@ -160,9 +178,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     type: OrderType = OrderType.LIMIT
     price_ticks: int = 0
     time_in_force: TimeInForce = TimeInForce.GTC
-    display_lots: int = 0
-    reduce_only: bool = False
-    trigger: Trigger | None = None
+    conditions: Conditions | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         if self.side not in (1, -1) or self.qty_lots <= 0:
@@ -174,8 +190,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
                 f"order {self.client_id}: a limit order needs a positive price and a market order none, "
                 f"found {self.type} at {self.price_ticks} ticks"
             )
-        if not 0 <= self.display_lots <= self.qty_lots:
-            raise InputError(f"order {self.client_id}: shows {self.display_lots} lots; expected 0 to its {self.qty_lots}")
+        if not 0 <= self.asks.display_lots <= self.qty_lots:
+            raise InputError(f"order {self.client_id}: shows {self.asks.display_lots} lots; expected 0 to its {self.qty_lots}")
+
+    @property
+    def asks(self) -> Conditions:
+        """Its conditions, those of a plain order where there are none."""
+        return _PLAIN if isinstance(self.conditions, msgspec.UnsetType) else self.conditions
 
 
 class Approved(msgspec.Struct, frozen=True):

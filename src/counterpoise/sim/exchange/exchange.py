@@ -55,8 +55,8 @@ class Exchange:
     Notes
     -----
     Every request is answered at once: None when it was taken, or the reason why not; what came of it is in `reports` and
-    `events`. Requests of an id used before, or with numbers of 2⁶² and more, are answered here and not reported. An account is a
-    name that was opened; ``"venue"`` and ``"fund"`` are the exchange's own.
+    `events`. Requests of an id used before, or with numbers of 2⁶² and more, are answered here and not reported. An account is
+    a name that was opened; ``"venue"`` and ``"fund"`` are the exchange's own.
     """
 
     def __init__(self, config: ExchangeConfig) -> None:
@@ -109,13 +109,23 @@ class Exchange:
         number, market = self._account(account), self._market(order.instrument)
         if (number, order.client_id) in self._numbers:
             return RejectReason.DUPLICATE_ID
-        trigger = 0 if order.trigger is None else order.trigger.price_ticks
+        trigger = 0 if order.asks.trigger is None else order.asks.trigger.price_ticks
         if max(order.price_ticks, order.qty_lots, trigger) >= _INT_LIMIT:
             return RejectReason.OFF_GRID
         self._make_room(ts_ns)
         tag = len(self._client_ids)
         self._client_ids.append(order.client_id)
-        terms = market, number, order.side, _kind(order), order.price_ticks, order.qty_lots, tag, order.display_lots, trigger
+        terms = (
+            market,
+            number,
+            order.side,
+            _kind(order),
+            order.price_ticks,
+            order.qty_lots,
+            tag,
+            order.asks.display_lots,
+            trigger,
+        )
         answer = int(requests.place_with(self._ex, self._tape, self._reports, ts_ns, *terms))
         self._numbers[number, order.client_id] = max(answer, 0)
         return _reason(answer)
@@ -295,10 +305,11 @@ def _kind(order: Order) -> int:
     """Bits of an order's kind."""
     kind = _LIVES.get(order.time_in_force, codes.LIMIT)
     kind |= codes.MARKET if order.type is OrderType.MARKET else 0
-    kind |= codes.REDUCE_ONLY if order.reduce_only else 0
-    if order.trigger is not None:
-        kind |= codes.STOP if order.trigger.kind is TriggerKind.STOP else codes.TAKE_PROFIT
-        kind |= codes.BY_MARK if order.trigger.reference is PriceReference.MARK else 0
+    kind |= codes.REDUCE_ONLY if order.asks.reduce_only else 0
+    trigger = order.asks.trigger
+    if trigger is not None:
+        kind |= codes.STOP if trigger.kind is TriggerKind.STOP else codes.TAKE_PROFIT
+        kind |= codes.BY_MARK if trigger.reference is PriceReference.MARK else 0
     return kind
 
 
