@@ -1,8 +1,13 @@
 """A venue made of models, over a recording or a synthetic market."""
 
+from counterpoise.sim.agents.agent_config import AgentMarketConfig, AgentToken, AgentVenueConfig, agent_market_config
+from counterpoise.sim.agents.market import AgentMarket, SimulatedMarket, simulate
+from counterpoise.sim.agents.venue import AgentVenue
 from counterpoise.sim.connection import Connection
 from counterpoise.sim.defi.deposits import DepositRun, run_on_deposits
 from counterpoise.sim.defi.lending import LendingCascade, LendingRules, health_factor, lending_cascade
+from counterpoise.sim.exchange.exchange import Exchange, ExchangeMemory
+from counterpoise.sim.exchange.rules import ExchangeConfig, FeeTier, FundingRules, MarketRules
 from counterpoise.sim.fees import Fees
 from counterpoise.sim.latency import ConstantLatency, Latency, LognormalLatency, SampledLatency
 from counterpoise.sim.leverage.accounts import Accounts, AccountsConfig
@@ -25,15 +30,25 @@ __all__ = [
     "QUEUE_MODELS",
     "Accounts",
     "AccountsConfig",
+    "AgentMarket",
+    "AgentMarketConfig",
+    "AgentToken",
+    "AgentVenue",
+    "AgentVenueConfig",
     "CascadeConfig",
     "CascadeResult",
     "Connection",
     "ConstantLatency",
     "DepositRun",
     "Estimate",
+    "Exchange",
+    "ExchangeConfig",
+    "ExchangeMemory",
+    "FeeTier",
     "Fees",
     "FillContext",
     "Followers",
+    "FundingRules",
     "FundsConfig",
     "Latency",
     "LendingCascade",
@@ -41,6 +56,7 @@ __all__ = [
     "LognormalLatency",
     "MakerModel",
     "MarketConfig",
+    "MarketRules",
     "OrderDelays",
     "Policy",
     "QueueModel",
@@ -53,8 +69,10 @@ __all__ = [
     "RoundTrips",
     "SampledLatency",
     "SimVenue",
+    "SimulatedMarket",
     "SyntheticFeed",
     "TokenConfig",
+    "agent_market_config",
     "default_config",
     "fit_response",
     "fund_market",
@@ -65,4 +83,5 @@ __all__ = [
     "maker_quotes",
     "round_trip_costs",
     "run_on_deposits",
+    "simulate",
 ]
