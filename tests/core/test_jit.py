@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numba.core import config as numba_config
 
 import counterpoise
-from counterpoise.core.jit import count_leading_zeros, kernel
+from counterpoise.core.jit import count_leading_zeros, inner_kernel, kernel, stay_whole
 
 PACKAGE = Path(counterpoise.__file__).parent
 compiled = pytest.mark.skipif(bool(numba_config.DISABLE_JIT), reason="NUMBA_DISABLE_JIT: nothing is compiled")
@@ -53,6 +53,29 @@ def test_every_power_of_two_nojit() -> None:
 @compiled
 def test_a_kernel_divides_by_zero_as_numpy_does() -> None:
     assert kernel(lambda a, b: a / b)(1.0, 0.0) == np.inf
+
+
+@compiled
+def test_a_kernel_stays_whole_where_an_inner_one_calls_it() -> None:
+    """Numba hands the flag of an inlined function down to what it calls; a kernel must not take it."""
+
+    @kernel
+    def whole(a: int) -> int:
+        stay_whole()
+        return a * a
+
+    @inner_kernel
+    def step(a: int) -> int:
+        return whole(a) + 1
+
+    @kernel
+    def loop(a: int) -> int:
+        return step(a) + step(a + 1)
+
+    assert loop(3) == 27
+    (code,) = whole.inspect_llvm().values()  # type: ignore[attr-defined]
+    assert "noinline" in code
+    assert "alwaysinline" not in code
 
 
 IMPORT_ALL = """

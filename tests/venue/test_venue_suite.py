@@ -23,18 +23,21 @@ from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.market.order import (
     Approved,
+    Conditions,
     Fill,
     Order,
     OrderState,
     OrderType,
     TimeInForce,
+    Trigger,
+    TriggerKind,
     require_transition,
 )
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, Venue, VenueEvent
 from counterpoise.sim.fees import Fees
-from counterpoise.sim.replay.latency import ConstantLatency, LognormalLatency
-from counterpoise.sim.replay.response import NO_RESPONSE, Response
+from counterpoise.sim.latency import ConstantLatency, LognormalLatency
+from counterpoise.sim.replay.response import NO_RESPONSE, Resilience, ResponseModel
 from counterpoise.sim.replay.venue import SimVenue
 from reference.given_feed import Given
 from reference.message_script import T0, Message, events_of
@@ -363,11 +366,35 @@ def test_29_orders_of_two_instruments_do_not_meet(make: Maker) -> None:
     assert [b for name, b in heard if name == "XUSD_INV"] == ["working 5", "5@1000 maker", "filled 0"]
 
 
+@pytest.mark.parametrize(
+    ("tif", "conditions"),
+    [
+        (TimeInForce.FOK, Conditions()),
+        (TimeInForce.GTC, Conditions(display_lots=1)),
+        (TimeInForce.GTC, Conditions(reduce_only=True)),
+        (TimeInForce.GTC, Conditions(trigger=Trigger(kind=TriggerKind.STOP, price_ticks=1005))),
+    ],
+)
+def test_31_a_kind_that_a_replay_does_not_know_is_refused(tif: TimeInForce, conditions: Conditions) -> None:
+    client = Client(VENUES["sim"]).to(1)
+    order = Order(
+        client_id="o1",
+        instrument=LINEAR.id,
+        side=1,
+        qty_lots=5,
+        price_ticks=1000,
+        time_in_force=tif,
+        conditions=conditions,
+    )
+    client.venue.submit(Approved(order))
+    assert client.to(9).said() == ["rejected 0 not_supported"]
+
+
 RANDOM_VENUES: Final[dict[str, Callable[[Given, int], Venue]]] = {
     "sim": lambda feed, seed: SimVenue(feed, fees=FEES, latency=LATENCY, seed=seed),
     "sim, slow and wide": lambda feed, seed: SimVenue(
         feed,
-        response=Response(refill_half_life="1s"),
+        response=ResponseModel(resilience=Resilience(half_life="1s")),
         fees=FEES,
         latency=LognormalLatency(order="80ms", ack="300ms", feed="5ms", sigma=1.5),
         seed=seed,

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Final
 
 from counterpoise.core.arrays import Int1D
-from counterpoise.core.jit import inner_kernel, kernel
+from counterpoise.core.jit import inner_kernel, kernel, stay_whole
 from counterpoise.sim.exchange.kernels.codes import MARK_INDEX, MARK_LAST, MARK_MID
 from counterpoise.sim.exchange.kernels.layout import (
     ACCOUNT_COUNT,
@@ -157,6 +157,7 @@ def premium_ppb(ex: Int1D, market: int) -> int:
 @kernel
 def take_sample(ex: Int1D, market: int, ts: int) -> None:
     """Sample basis and premium, once in `SAMPLE_NS` at most."""
+    stay_whole()
     if ts < ex[market + NEXT_SAMPLE]:
         return
     step = ex[market + SAMPLE_NS]
@@ -200,6 +201,7 @@ def fund(ex: Int1D, market: int, ts: int) -> None:
 
     What the roundings leave is the venue's. O(accounts).
     """
+    stay_whole()
     rate, mark, number = _rate_ppb(ex, market), ex[market + MARK], ex[market + MARKET_NUMBER]
     left = 0
     for account in range(ex[ACCOUNT_COUNT]):

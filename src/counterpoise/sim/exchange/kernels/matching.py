@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from counterpoise.core.arrays import Int1D, Int2D
-from counterpoise.core.jit import inner_kernel, kernel
+from counterpoise.core.jit import inner_kernel, kernel, stay_whole
 from counterpoise.sim.exchange.kernels.codes import (
     CANCEL_BOTH,
     CANCEL_NEWEST,
@@ -88,9 +88,10 @@ def withdraw(ex: Int1D, market: int, order: int) -> int:
     return left
 
 
-@inner_kernel
+@kernel
 def drop(ex: Int1D, reports: Int2D, market: int, ts: int, order: int, reason: int) -> None:
     """End a resting or waiting order and say why."""
+    stay_whole()
     report(ex, reports, ts, order, CANCELLED, reason, ex[order + SHOWN] + ex[order + HIDDEN])
     if ex[order + KIND] & (STOP | TAKE_PROFIT):
         unwait(ex, market, order)
@@ -100,7 +101,7 @@ def drop(ex: Int1D, reports: Int2D, market: int, ts: int, order: int, reason: in
     release(ex, order)
 
 
-@inner_kernel
+@kernel
 def shrink(ex: Int1D, market: int, order: int, lots: int) -> None:
     """Take lots, fewer than it has, off an order that keeps its place: hidden ones first."""
     side = ex[order + SIDE]
@@ -118,11 +119,18 @@ def give(ex: Int1D, market: int, order: int, lots: int) -> None:
         reduce_shown(ex, side_of(market, side), side * ex[order + PRICE], order, lots)
         count_open(ex, market, order, -lots)
         return
-    left = withdraw(ex, market, order) - lots
-    if left:
-        rest(ex, market, order, left)
-    else:
-        release(ex, order)
+    if ex[order + HIDDEN]:
+        _refill(ex, market, order, lots)
+        return
+    withdraw(ex, market, order)
+    release(ex, order)
+
+
+@kernel
+def _refill(ex: Int1D, market: int, order: int, lots: int) -> None:
+    """Take the shown lots off an iceberg, and put it to the back of the queue with the next ones."""
+    stay_whole()
+    rest(ex, market, order, withdraw(ex, market, order) - lots)
 
 
 @inner_kernel
@@ -150,9 +158,10 @@ def _fill(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int, order: i
     give(ex, market, maker, lots)
 
 
-@inner_kernel
+@kernel
 def _prevent(ex: Int1D, reports: Int2D, market: int, ts: int, order: int, maker: int, left: int) -> int:
     """Do what the rule says of two orders of one account; returns what is left of the newer, −1 − it when it must go."""
+    stay_whole()
     rule = ex[market + SELF_TRADE]
     if rule == CANCEL_NEWEST:
         return -1 - left
@@ -175,6 +184,7 @@ def match(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int, order: i
 
     When self-trade prevention ends the order it returns −1 − the lots not taken.
     """
+    stay_whole()
     side, account = ex[order + SIDE], ex[order + ACCOUNT]
     book, left, steps = side_of(market, -side), lots, ex[MAX_FILLS]
     while left > 0 and steps > 0:
