@@ -22,7 +22,7 @@ from reference.random_stream import RandomStream
 
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 CENTRE = 100_000_000  # so far from zero that no price of a stream is negative
-IMPACT = TransientImpact(bps_per_million=2e-3, permanent=0.3, half_lives=("300ms", "5s"), weights=(0.7, 0.3))
+IMPACT = TransientImpact(bps_per_million=2.0137e-3, permanent=0.3, half_lives=("300ms", "5s"), weights=(0.7, 0.3))
 RESPONSES = {
     "plain": NO_RESPONSE,
     "consumed": ResponseModel(resilience=Resilience(half_life="1s")),
