@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from counterpoise.core.errors import ConfigError, InputError
 from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.sim.env.batch import Executions, Makers
+from counterpoise.sim.env.kernels import execution as ek
 from counterpoise.sim.env.task import ExecutionTask, MakerTask
 from counterpoise.sim.fees import Fees
-from counterpoise.sim.kernels import execution_env as ek
 from reference.naive_env import naive_execution, naive_maker
 from reference.random_tape_of_markets import INVERSE, random_market_tape
 

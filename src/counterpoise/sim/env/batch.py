@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import log
 from typing import Any, Final
@@ -13,18 +14,17 @@ from counterpoise.core.errors import InputError
 from counterpoise.core.units import BPS, parse_duration
 from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.market.instrument import Instrument
+from counterpoise.sim.env.kernels import execution, maker, node
 from counterpoise.sim.env.tape import FEATURES, MarketTape
 from counterpoise.sim.env.task import ExecutionTask, MakerTask
 from counterpoise.sim.fees import Fees
-from counterpoise.sim.kernels import env_node as node
-from counterpoise.sim.kernels import execution_env, maker_env
 
 __all__ = ["Batch", "Executions", "Makers"]
 
 _VOLATILITY: Final = FEATURES.index("volatility_bps")
 
 
-class Batch:
+class Batch(ABC):
     """`count` environments that act independently of each other.
 
     Parameters
@@ -71,20 +71,20 @@ class Batch:
             raise InputError(f"found {len(seed)} seeds for {self.count} environments; give one, or one for each")
         self._rng[:] = [source.generate_state(4, np.uint64) for source in sources]
 
+    @abstractmethod
     def begin(self, rows: Int1D) -> None:
         """Put environments at the start of an episode of their own draw."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, actions: Float2D) -> Float2D:
         """Act, one step; returns (count, len(info_names)) which the next step overwrites.
 
         An environment that is over stays so, and earns nothing, until it is begun again.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def observe(self, out: AnyArray) -> None:
         """Write what each sees into (count, observation_size) float32."""
-        raise NotImplementedError
 
     def checked(self, actions: Float2D) -> Float2D:
         """Actions as float64.
@@ -114,7 +114,7 @@ class Executions(Batch):
     info_names = ("reward", "shortfall_bps", "risk_bps", "leakage_bps", "unfilled_coins", "over")
 
     def __init__(self, tape: MarketTape, task: ExecutionTask, *, count: int = 1) -> None:
-        k, markets = execution_env, len(tape.instruments)
+        k, markets = execution, len(tape.instruments)
         super().__init__(
             tape,
             horizon=task.horizon,
@@ -132,13 +132,13 @@ class Executions(Batch):
         self._par[k.LOG_MOST] = log(task.most_coins)
 
     def begin(self, rows: Int1D) -> None:
-        execution_env.begin(
+        execution.begin(
             self._ints, self._reals, self._rng, rows, self._starts, self._horizon, self.tape.ticks, self._nodes, self._par
         )
 
     def step(self, actions: Float2D) -> Float2D:
         t = self.tape
-        execution_env.step(
+        execution.step(
             self._ints,
             self._reals,
             self.checked(actions),
@@ -155,7 +155,7 @@ class Executions(Batch):
         return self._out
 
     def observe(self, out: AnyArray) -> None:
-        execution_env.observe(self._ints, self._reals, self.tape.features, self._nodes, self._horizon, out)
+        execution.observe(self._ints, self._reals, self.tape.features, self._nodes, self._horizon, out)
 
 
 class Makers(Batch):
@@ -174,7 +174,7 @@ class Makers(Batch):
                 f"a maker quotes one linear market, found {', '.join(i.id for i in tape.instruments)}; cut a tape of one: an "
                 "inventory of inverse contracts is no number of coins"
             )
-        k, instrument = maker_env, tape.instruments[0]
+        k, instrument = maker, tape.instruments[0]
         super().__init__(
             tape,
             horizon=task.horizon,
@@ -194,11 +194,11 @@ class Makers(Batch):
             raise InputError(f"order_qty {task.order_qty} is less than half a lot of {instrument.id}, {instrument.lot}")
 
     def begin(self, rows: Int1D) -> None:
-        maker_env.begin(self._ints, self._reals, self._rng, rows, self._starts, self._horizon, self.tape.ticks)
+        maker.begin(self._ints, self._reals, self._rng, rows, self._starts, self._horizon, self.tape.ticks)
 
     def step(self, actions: Float2D) -> Float2D:
         t = self.tape
-        maker_env.step(
+        maker.step(
             self._ints,
             self._reals,
             self.checked(actions),
@@ -214,7 +214,7 @@ class Makers(Batch):
         return self._out
 
     def observe(self, out: AnyArray) -> None:
-        maker_env.observe(self._ints, self._reals, self.tape.features, self.tape.ticks, self._par, self._horizon, out)
+        maker.observe(self._ints, self._reals, self.tape.features, self.tape.ticks, self._par, self._horizon, out)
 
 
 def _nodes(tape: MarketTape, impact: TransientImpact, refill_half_life: str, fees: Fees) -> Float2D:

@@ -19,7 +19,7 @@ from counterpoise.market.event import TRADE, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.kernels.book import STATE, STATUS_SIZE
 from counterpoise.market.quality import BookState
-from counterpoise.sim.kernels import market_tape as k
+from counterpoise.sim.env.kernels import cut as k
 
 __all__ = ["FEATURES", "MarketTape", "cut_market"]
 

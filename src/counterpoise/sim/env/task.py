@@ -8,8 +8,8 @@ from counterpoise.core.config import Config
 from counterpoise.core.errors import ConfigError
 from counterpoise.core.units import parse_duration
 from counterpoise.flow.impact.impact import NO_IMPACT, TransientImpact
+from counterpoise.sim.env.kernels.node import COMPONENTS
 from counterpoise.sim.fees import Fees
-from counterpoise.sim.kernels.env_node import COMPONENTS
 
 __all__ = ["ExecutionTask", "MakerTask"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from counterpoise.core.arrays import AnyArray, Float1D, Float2D, Int1D, Int2D, UInt2D
 from counterpoise.core.jit import borrow, inner_kernel, kernel
-from counterpoise.sim.kernels.env_node import (
+from counterpoise.sim.env.kernels.node import (
     ARRIVAL,
     COIN_PER_LOT,
     COST,
