@@ -7,7 +7,8 @@ from counterpoise.sim.leverage.accounts import Accounts, AccountsConfig
 from counterpoise.sim.leverage.cascade import CascadeResult
 from counterpoise.sim.leverage.cascade_config import CascadeConfig, Policy
 from counterpoise.sim.leverage.funds import FundsConfig, fund_market
-from counterpoise.sim.maker import MakerModel, maker_paths, maker_quotes
+from counterpoise.sim.maker.avellaneda_stoikov import MakerModel, maker_paths, maker_quotes
+from counterpoise.sim.maker.bounded import asymptotic_distances, bounded_distances, bounded_paths, bounded_worth
 from counterpoise.sim.replay.latency import ConstantLatency, Latency, LognormalLatency
 from counterpoise.sim.replay.market import ReplayMarket
 from counterpoise.sim.replay.response import NO_RESPONSE, Response
@@ -37,6 +38,10 @@ __all__ = [
     "SimVenue",
     "SyntheticFeed",
     "TokenConfig",
+    "asymptotic_distances",
+    "bounded_distances",
+    "bounded_paths",
+    "bounded_worth",
     "default_config",
     "fund_market",
     "generate",
