@@ -9,6 +9,9 @@ from counterpoise.sim.leverage.cascade_config import CascadeConfig, Policy
 from counterpoise.sim.leverage.funds import FundsConfig, fund_market
 from counterpoise.sim.maker.avellaneda_stoikov import MakerModel, maker_paths, maker_quotes
 from counterpoise.sim.maker.bounded import asymptotic_distances, bounded_distances, bounded_paths, bounded_worth
+from counterpoise.sim.otc.crowd import Crowd, DarkFlow, DarkOutlook, dark_outlook, presence_after_pings
+from counterpoise.sim.otc.dark_pool import DarkFill, DarkPool, half_tick_instrument
+from counterpoise.sim.otc.markout import Markout, MarkoutFit, fit_markout
 from counterpoise.sim.replay.latency import ConstantLatency, Latency, LognormalLatency
 from counterpoise.sim.replay.market import ReplayMarket
 from counterpoise.sim.replay.response import NO_RESPONSE, Response
@@ -22,6 +25,11 @@ __all__ = [
     "CascadeConfig",
     "CascadeResult",
     "ConstantLatency",
+    "Crowd",
+    "DarkFill",
+    "DarkFlow",
+    "DarkOutlook",
+    "DarkPool",
     "DepositRun",
     "Fees",
     "FillContext",
@@ -32,6 +40,8 @@ __all__ = [
     "LognormalLatency",
     "MakerModel",
     "MarketConfig",
+    "Markout",
+    "MarkoutFit",
     "Policy",
     "ReplayMarket",
     "Response",
@@ -42,12 +52,16 @@ __all__ = [
     "bounded_distances",
     "bounded_paths",
     "bounded_worth",
+    "dark_outlook",
     "default_config",
+    "fit_markout",
     "fund_market",
     "generate",
+    "half_tick_instrument",
     "health_factor",
     "lending_cascade",
     "maker_paths",
     "maker_quotes",
+    "presence_after_pings",
     "run_on_deposits",
 ]
