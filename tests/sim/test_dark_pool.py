@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -22,8 +23,8 @@ from counterpoise.sim.fees import Fees
 from counterpoise.sim.kernels import dark_match as m
 from counterpoise.sim.kernels import dark_pool as k
 from counterpoise.sim.otc.crowd import Crowd, DarkFlow, dark_outlook, presence_after_pings
-from counterpoise.sim.otc.dark_pool import DarkPool, half_tick_instrument
-from counterpoise.sim.otc.lit import LitTape
+from counterpoise.sim.otc.dark_pool import DarkPool
+from counterpoise.sim.otc.lit import LitTape, half_tick_instrument
 from counterpoise.sim.otc.markout import Markout, fit_markout
 from counterpoise.sim.replay.latency import ConstantLatency
 from reference.binance_recordings import CAPTURES, read_recording
@@ -351,6 +352,20 @@ def test_a_larger_least_size_is_filled_less_and_hurt_less() -> None:
     never = dark_outlook(flow, lit_lots_per_s=500, lots=10**7, horizon="1m", least_lots=10**7)
     assert never.chance == 0
     assert math.isnan(never.markout_bps)
+
+
+def test_the_outlook_of_the_docs() -> None:
+    """The table in docs/theory/otc.md is computed again."""
+    text = (
+        (Path(__file__).resolve().parents[2] / "docs" / "theory" / "otc.md")
+        .read_text(encoding="utf-8")
+        .partition("## Dealers")[0]
+    )
+    told = [[float(cell) for cell in row.split("|")[1:-1]] for row in re.findall(r"^\| \d+ \|.*$", text, flags=re.MULTILINE)]
+    assert len(told) == 5
+    for least, *cells in told:
+        outlook = dark_outlook(DarkFlow(), lit_lots_per_s=100, lots=1000, horizon="20s", least_lots=int(least))
+        assert cells == pytest.approx(outlook, abs=0.0006, rel=0.0006)
 
 
 def test_dark_volume_is_the_share_of_the_lit() -> None:

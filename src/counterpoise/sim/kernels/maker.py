@@ -19,6 +19,31 @@ def fill_chance(intensity: float, kappa: float, distance: float, dt: float) -> f
     return intensity * exp(-kappa * distance) * dt
 
 
+@inner_kernel
+def _step(
+    rng: UInt2D,
+    price: float,
+    cash: float,
+    held: int,
+    below: float,
+    above: float,
+    intensity: float,
+    kappa: float,
+    dt: float,
+    jump: float,
+) -> tuple[float, float, int]:
+    """Mid, cash and inventory after both quotes could be hit and the mid moved."""
+    bought = uniform(rng, 0) < fill_chance(intensity, kappa, below, dt)
+    sold = uniform(rng, 0) < fill_chance(intensity, kappa, above, dt)
+    if bought:
+        held += 1
+        cash -= price - below
+    if sold:
+        held -= 1
+        cash += price + above
+    return price + (jump if uniform(rng, 0) < 0.5 else -jump), cash, held
+
+
 @kernel
 def run_makers(
     mid: float,
@@ -43,15 +68,7 @@ def run_makers(
         for step in range(len(widths)):
             shift = held * skews[step]
             below, above = 0.5 * widths[step] + shift, 0.5 * widths[step] - shift
-            bought = uniform(rng, 0) < fill_chance(intensity, kappa, below, dt)
-            sold = uniform(rng, 0) < fill_chance(intensity, kappa, above, dt)
-            if bought:
-                held += 1
-                cash -= price - below
-            if sold:
-                held -= 1
-                cash += price + above
-            price += jump if uniform(rng, 0) < 0.5 else -jump
+            price, cash, held = _step(rng, price, cash, held, below, above, intensity, kappa, dt, jump)
         profit[path], inventory[path] = cash + held * price, held
 
 
@@ -110,13 +127,5 @@ def run_bounded_makers(market: Float1D, below: Float2D, above: Float2D, rng: UIn
         price, cash, held = mid, 0.0, 0
         for step in range(len(below)):
             bid, ask = below[step, held + limit], above[step, held + limit]
-            bought = uniform(rng, 0) < fill_chance(intensity, kappa, bid, dt)
-            sold = uniform(rng, 0) < fill_chance(intensity, kappa, ask, dt)
-            if bought:
-                held += 1
-                cash -= price - bid
-            if sold:
-                held -= 1
-                cash += price + ask
-            price += jump if uniform(rng, 0) < 0.5 else -jump
+            price, cash, held = _step(rng, price, cash, held, bid, ask, intensity, kappa, dt, jump)
         profit[path], inventory[path] = cash + held * price, held

@@ -24,11 +24,11 @@ from counterpoise.sim.kernels import dark_match as m
 from counterpoise.sim.kernels import dark_pool as k
 from counterpoise.sim.kernels.lit import LIT_COLUMNS
 from counterpoise.sim.otc.crowd import DarkFlow
-from counterpoise.sim.otc.lit import LitTape
+from counterpoise.sim.otc.lit import LitTape, half_tick_instrument
 from counterpoise.sim.otc.wire import Wire
 from counterpoise.sim.replay.latency import Latency
 
-__all__ = ["DarkFill", "DarkPool", "half_tick_instrument"]
+__all__ = ["DarkFill", "DarkPool"]
 
 _ROWS: Final = 256
 _PRIORITIES: Final = ("time", "pro_rata")
@@ -339,8 +339,3 @@ class DarkPool:
     def _say_rejected(self, ts_ns: int, client_id: str, reason: RejectReason) -> None:
         update = OrderUpdate(ts_ns=ts_ns, client_id=client_id, state=OrderState.REJECTED, left_lots=0, reason=reason)
         self._wire.say(ts_ns, update)
-
-
-def half_tick_instrument(lit: Instrument, *, venue: str = "dark") -> Instrument:
-    """The same contract on another venue, on a grid of half ticks: a lit price p is 2p here, and every mid is whole."""
-    return structs.replace(lit, venue=venue, tick=f"{lit.price_grid.step / 2:f}")

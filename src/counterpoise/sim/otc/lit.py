@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec import structs
 
 from counterpoise.core.arrays import Int2D
 from counterpoise.market.book import grow_ladder, new_ladder, require_sound
 from counterpoise.market.event import Events
+from counterpoise.market.instrument import Instrument
 from counterpoise.market.kernels.book import STATE, STATUS_SIZE
 from counterpoise.market.quality import BookState
 from counterpoise.sim.kernels.lit import LIT_COLUMNS, lit_rows
 
-__all__ = ["LitTape"]
+__all__ = ["LitTape", "half_tick_instrument"]
 
 
 class LitTape:
@@ -50,3 +52,8 @@ class LitTape:
             if done < events.rows:
                 self._book = grow_ladder(self._book)
         return out[:written].copy()
+
+
+def half_tick_instrument(lit: Instrument, *, venue: str = "dark") -> Instrument:
+    """The same contract on another venue, on a grid of half ticks: a lit price p is 2p here, and every mid is whole."""
+    return structs.replace(lit, venue=venue, tick=f"{lit.price_grid.step / 2:f}")
