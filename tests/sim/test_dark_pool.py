@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import ConfigError, InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.market.book import Book
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.instrument import Instrument, InstrumentKind
@@ -27,7 +28,10 @@ from counterpoise.sim.otc.dark_pool import DarkPool
 from counterpoise.sim.otc.lit import LitTape, half_tick_instrument
 from counterpoise.sim.otc.markout import Markout, fit_markout
 from counterpoise.sim.replay.latency import ConstantLatency
+from counterpoise.sim.replay.response import Response
+from counterpoise.sim.replay.venue import SimVenue
 from reference.binance_recordings import CAPTURES, read_recording
+from reference.given_feed import Given
 from reference.message_script import T0, Message, events_of
 from reference.naive_dark_pool import NaivePool
 
@@ -207,6 +211,27 @@ def test_the_informed_move_the_mid_after_our_fill() -> None:
         pool.advance(at(seconds))
         shifts.append((pool.shift_ticks, pool.mid_ticks))
     assert shifts == [(0, 2003), (-1, 2001), (-2, 1999), (-2, 1999)]
+
+
+def test_beside_a_venue_that_moves_when_we_trade() -> None:
+    """Events of a SimVenue feed the pool, and its shift by our impact displaces the mid here: a tick each way."""
+    trades: list[Message] = [(1 + i, TRADE, [(1, 1003, 2)]) for i in range(8)]
+    impact = TransientImpact(bps_per_million=1e4, permanent=1.0)
+    feed = Given((LIT, events_of([BOOK, *trades])))
+    venue = SimVenue(feed, response=Response(impact=impact, refill_half_life=""), fees=FREE, latency=AT_ONCE)
+    pool, mids = DarkPool(LIT, flow=NOBODY, fees=FREE, latency=AT_ONCE), []
+    for second in range(2, 8):
+        venue.advance(at(second))
+        for _, events in venue.market():
+            pool.feed(events)
+        if second == 4:
+            venue.submit(Approved(Order(client_id="lit", instrument=LIT.id, side=1, qty_lots=5, type=OrderType.MARKET)))
+        top = venue.top(LIT.id)
+        pool.advance(at(second), lit_shift_ticks=top.bid_ticks - 1000)
+        assert pool.mid_ticks == top.bid_ticks + top.ask_ticks
+        mids.append(pool.mid_ticks)
+    # 5 lots at 100.3 are .0005 millions: 5 bps of 1003 ticks, half a tick, round up to 1
+    assert mids == [2003, 2003, 2003, 2005, 2005, 2005]
 
 
 def random_lit(seed: int, rows: int) -> np.ndarray:

@@ -155,6 +155,19 @@ def test_last_look(rule: str, up: str, down: str) -> None:
         assert said(panel)[-1] == f"a {expected}"
 
 
+def test_who_declines_at_the_last_look_has_learnt_too() -> None:
+    """All three trade ahead after a reject, the decliner with them; two after a fill."""
+    moved = (1.05, SNAPSHOT, [(1, 1_000_300, 10), (-1, 1_000_302, 10)])
+    for rule, losers in (("asymmetric", 3), ("none", 2)):
+        look = LastLook(rule=rule, hold="100ms", threshold_bps=1.0)
+        panel = panel_of(moved, dealer=Dealer(prehedge=0.5), last_look=look)
+        take_best(panel, "a", 1, panel.request(LOTS, side=1))
+        panel.advance(at(2))
+        assert sorted({trade.dealer for trade in panel.lit_trades}) == (
+            [0, 1, 2] if losers == 3 else sorted({0, 1, 2} - {panel.reports()["winner"][0]})
+        )
+
+
 def test_no_mid_no_quotes() -> None:
     panel = panel_of((2, GAP, [(0, 0, 0)]), last_look=LastLook(rule="symmetric", hold="2s"))
     request = panel.request(LOTS)
