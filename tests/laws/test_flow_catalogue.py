@@ -40,7 +40,7 @@ DOMAIN: Final[dict[str, tuple[str, ...]]] = {
     "Kyle": ("illiquidity",),
     "Amihud": ("illiquidity",),
     "Roll": ("illiquidity",),
-    "information share": ("information_shares",),
+    "information share": ("information_shares", "running_shares"),
     "absorption": ("absorption",),
     "iceberg": ("icebergs",),
     "spoofing": ("spoofing",),
@@ -90,7 +90,7 @@ NOT_WALKED: Final[dict[str, str]] = {
     **dict.fromkeys(
         (
             "Basis", "ChainChanges", "ChainFlow", "Funding", "FundingSettlements", "OpenInterest", "OptionFlow",
-            "OptionFlowByStrike", "WeightedOptionTrades", "basis", "chain_changes", "chain_flow", "funding",
+            "OptionFlowByStrike", "RunningShares", "WeightedOptionTrades", "basis", "chain_changes", "chain_flow", "funding",
             "funding_settlements", "open_interest", "option_flow", "option_flow_by_strike", "weighted_option_trades",
         ),
         TOLD,

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from counterpoise.core.units import HOUR_NS, MINUTE_NS, SECOND_NS, parse_time
+from counterpoise.flow.cross.running_shares import RunningShares
 from counterpoise.flow.derivatives.basis import Basis, basis
 from counterpoise.flow.derivatives.chain_changes import ChainChanges, chain_changes
 from counterpoise.flow.derivatives.chain_flow import ChainFlow, chain_flow
@@ -42,14 +43,14 @@ class TableCase(NamedTuple):
     tables : callable
         Random tables of a seed; those of seed 3 are silent for a long time in their middle.
     batch : callable
-        The function of its noun, on tables.
+        The function of its noun, on tables; None when that is tested on its own.
     void : tuple of str
         Columns that are null in a row of seed 3 where nothing was heard for too long.
     """
 
     make: Callable[[], TableStream]
     tables: Callable[[int], Tables]
-    batch: Callable[[Tables], pl.DataFrame]
+    batch: Callable[[Tables], pl.DataFrame] | None
     void: tuple[str, ...] = ()
 
 
@@ -146,10 +147,21 @@ def snapshots(seed: int) -> Tables:
     return {"chains": pl.DataFrame(rows, schema=CHAIN_COLUMNS)}
 
 
+def gridded(seed: int) -> Tables:
+    """Prices of three venues on a grid, some not known, some points of it left out, the third venue the first but for noise."""
+    draw = np.random.default_rng(seed)
+    walk = np.cumsum(draw.normal(0, 1e-4, 400))
+    noise = draw.normal(0, 2e-5, (3, 400))
+    columns = {name: reals(draw, np.exp(np.roll(walk, i) + noise[i]), holes=0.02) for i, name in enumerate("abc")}
+    frame = pl.DataFrame({"ts": T0 + np.arange(400) * SECOND_NS, **columns})
+    return {"prices": frame.filter(pl.Series(draw.random(400) > 0.02))}
+
+
 EVERY: Final[dict[str, Any]] = {"every_ns": SECOND_NS}
 FRESH: Final[dict[str, Any]] = {**EVERY, "max_age_ns": 4 * SECOND_NS}
 ACROSS: Final[dict[str, Any]] = {**FRESH, "price": "last", "spot_instrument": SPOT}
 DEALT: Final[dict[str, Any]] = {**FRESH, "dealers": "customers_short_calls_long_puts", "delta": "net"}
+GRID: Final[dict[str, Any]] = {**EVERY, "block": 40, "blocks": 3}
 CASES: Final = {
     "OpenInterest": TableCase(
         partial(OpenInterest, PERP, **FRESH),
@@ -185,5 +197,7 @@ CASES: Final = {
     "ChainChanges": TableCase(
         partial(ChainChanges, seen=SYMBOLS[:1]), snapshots, lambda t: chain_changes(t["chains"], seen=SYMBOLS[:1])
     ),
+    "RunningShares": TableCase(partial(RunningShares, "abc", lags=1, **GRID), gridded, None),
+    "RunningShares-two": TableCase(partial(RunningShares, "ba", lags=0, **GRID), gridded, None),
     "ChainFlow": TableCase(partial(ChainFlow, delta="net"), snapshots, lambda t: chain_flow(t["chains"], delta="net")),
 }

@@ -33,6 +33,7 @@ from counterpoise.flow.cross.lead_lag import LeadLag, lead_lag
 from counterpoise.flow.cross.market_bins import MarketBins, market_bins
 from counterpoise.flow.cross.merged_book import merged_book
 from counterpoise.flow.cross.rates import Rates
+from counterpoise.flow.cross.running_shares import RunningShares
 from counterpoise.flow.derivatives.basis import Basis, basis
 from counterpoise.flow.derivatives.chain_changes import ChainChanges, chain_changes
 from counterpoise.flow.derivatives.chain_flow import ChainFlow, chain_flow
@@ -129,6 +130,7 @@ __all__ = [
     "Profile",
     "PropagatorFit",
     "Rates",
+    "RunningShares",
     "Session",
     "SessionProfile",
     "Sessions",

@@ -22,6 +22,7 @@ from counterpoise.flow.cross import (
     lead_lag,
     market_bins,
     merged_book,
+    running_shares,
 )
 from counterpoise.flow.derivatives import (
     basis,
@@ -98,6 +99,7 @@ CATALOGUE: Final[tuple[Group, ...]] = (
     *lead_lag.GROUPS,
     *market_bins.GROUPS,
     *merged_book.GROUPS,
+    *running_shares.GROUPS,
     *event_features.GROUPS,
     *participants.GROUPS,
     *size_groups.GROUPS,
