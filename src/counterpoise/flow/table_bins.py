@@ -14,12 +14,12 @@ from counterpoise.core.units import format_duration
 from counterpoise.flow.kernels import latest as k
 from counterpoise.flow.kernels.bins import BIN_END, NOT_OPEN
 from counterpoise.flow.kernels.tables import CODE, OPENS, TOLD, TS
-from counterpoise.flow.tables import Field, Table, TableStream
+from counterpoise.flow.tables import Field, Table, TableStream, age_setting
 
 __all__ = ["LatestBins", "TableBins", "require_bins", "told_table"]
 
 _MAX_BINS: Final = 50_000_000
-_LONGEST: Final = 1 << 62
+_LONGEST_BIN: Final = 1 << 62
 
 
 class TableBins(TableStream):
@@ -89,7 +89,7 @@ class LatestBins(TableBins):
         state[BIN_END] = NOT_OPEN
         state[k.LATEST + 1 :: k.PER_NUMBER] = k.NEVER
         state[k.LATEST :: k.PER_NUMBER] = state[k.LATEST + 2 :: k.PER_NUMBER] = np.array(np.nan).view(np.int64)
-        ages = [min(age, _LONGEST) for age in max_age_ns]
+        ages = [age_setting(age) for age in max_age_ns]
         super().__init__(
             tables,
             state=state,
@@ -108,7 +108,7 @@ class LatestBins(TableBins):
 
 def require_bins(every_ns: int) -> None:
     """Refuse bins that are not longer than nothing."""
-    if not 0 < every_ns < _LONGEST:
+    if not 0 < every_ns < _LONGEST_BIN:
         raise InputError(f"a bin must be longer than nothing, found {every_ns} ns")
 
 

@@ -22,7 +22,7 @@ from counterpoise.flow.kernels.tables import CODE, TIME_ONLY, TS
 from counterpoise.flow.memory import Memory
 from counterpoise.flow.numbers import numbers_of, times_of, wholes_of
 
-__all__ = ["Field", "Table", "TableRows", "TableStream"]
+__all__ = ["Field", "Table", "TableRows", "TableStream", "age_setting"]
 
 Kind = Literal["time", "whole", "stamp", "real", "price", "size", "given"]
 TableRows = Callable[..., int]
@@ -126,7 +126,7 @@ class TableStream(Memory):
     def _push(self, parts: list[Int2D]) -> int:
         rows = np.concatenate(parts) if len(parts) > 1 else parts[0] if parts else self._one[:0]
         if len(parts) > 1:
-            rows = rows[np.argsort(rows[:, TS], kind="stable")]
+            rows = rows.take(np.argsort(rows[:, TS], kind="stable"), axis=0)
         if len(rows):
             self._look(rows)
             self._begin(int(rows[0, TS]), int(rows[-1, TS]))
@@ -181,7 +181,10 @@ class TableStream(Memory):
         table = self._table(name)
         out = np.empty((frame.height, len(self._blank)), np.int64)
         reals = out.view(np.float64)
-        out[:] = self._blank
+        told = {field.at for field in table.fields}
+        for at in range(len(self._blank)):
+            if at not in told:
+                out[:, at] = self._blank[at]
         out[:, CODE] = table.code
         for field in table.fields:
             if field.needed or field.name in frame.columns:
@@ -199,6 +202,19 @@ class TableStream(Memory):
         self._one[0] = self._blank
         self._packers[name](row)
         self._one[0, CODE] = table.code
+
+
+def age_setting(max_age_ns: int) -> int:
+    """An age as a kernel takes it: nothing is ever older than 146 years, which a double still holds.
+
+    Raises
+    ------
+    InputError
+        If it is negative.
+    """
+    if max_age_ns < 0:
+        raise InputError(f"what may be so old must be 0 ns or more, found {max_age_ns}")
+    return min(max_age_ns, 1 << 62)
 
 
 def _reals(frame: pl.DataFrame, field: Field, *, what: str) -> Float1D:

@@ -110,6 +110,8 @@ class ChainTables(TableStream):
     not: what returns must be known.
     """
 
+    rows = staticmethod(k.chain_rows)
+
     def __init__(self, *, settings: Sequence[float], width: int, seen: Iterable[str] = ()) -> None:
         state = np.zeros(k.CHAIN_STATE_SIZE, np.int64)
         state[k.OPEN_AT] = k.NEVER
@@ -164,6 +166,12 @@ class ChainTables(TableStream):
             (pl.col("volume") * pl.col("multiplier")).alias("traded"),
         )
         return super()._packed(name, told)
+
+    def _close(self) -> None:
+        left = True
+        while left:
+            left = k.close_chain(self._state, self._settings, self._out)
+            self._keep()
 
     def _look(self, rows: Int2D) -> None:
         now = int(self._state[k.OPEN_AT])
@@ -248,17 +256,9 @@ class ChainChanges(ChainTables):
     O(options log options) when one is new.
     """
 
-    rows = staticmethod(k.chain_change_rows)
-
     def __init__(self, *, delta: DeltaKind = "black", seen: Iterable[str] = ()) -> None:
         require_delta(delta)
-        super().__init__(settings=(delta == "net", 0, 0), width=k.CHANGES_WIDTH, seen=seen)
-
-    def _close(self) -> None:
-        left = True
-        while left:
-            left = k.close_chain_changes(self._state, self._out)
-            self._keep()
+        super().__init__(settings=(delta == "net", 0, 0, False), width=k.CHANGES_WIDTH, seen=seen)
 
     def _frame(self, rows: Int2D) -> pl.DataFrame:
         names = self._records.names()

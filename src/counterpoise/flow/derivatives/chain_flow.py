@@ -103,8 +103,6 @@ class ChainFlow(ChainTables):
     one is new.
     """
 
-    rows = staticmethod(k.chain_flow_rows)
-
     def __init__(
         self,
         *,
@@ -118,13 +116,7 @@ class ChainFlow(ChainTables):
             raise InputError(
                 "open interest has no aggressor whose other side dealers could take; choose customers_… as dealers"
             )
-        super().__init__(settings=(delta == "net", *signs), width=k.FLOWS_WIDTH, seen=seen)
-
-    def _close(self) -> None:
-        left = True
-        while left:
-            left = k.close_chain_flow(self._state, self._settings, self._out)
-            self._keep()
+        super().__init__(settings=(delta == "net", *signs, True), width=k.FLOWS_WIDTH, seen=seen)
 
     def _frame(self, rows: Int2D) -> pl.DataFrame:
         groups = [self._groups[group - 1] for group in rows[:, k.GROUP].tolist()]

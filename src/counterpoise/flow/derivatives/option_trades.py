@@ -17,13 +17,13 @@ from counterpoise.flow.derivatives.option_tables import OptionTables
 from counterpoise.flow.derivatives.option_weights import SAID_COLUMNS, DeltaKind, require_delta, weight_columns
 from counterpoise.flow.kernels import option_flow as k
 from counterpoise.flow.kernels.tables import TS
+from counterpoise.flow.tables import age_setting
 from counterpoise.market.chain import option_terms
 from counterpoise.market.event import TRADE, Events
 from counterpoise.market.instrument import Instrument, InstrumentKind
 
 __all__ = ["GROUPS", "WeightedOptionTrades", "option_trades", "weighted_option_trades"]
 
-_LONGEST: Final = 1 << 62
 _TRADE: Final = ("ts_local", "symbol", "side", "price", "qty")
 
 GROUPS: Final = (
@@ -144,7 +144,7 @@ class WeightedOptionTrades(OptionTables):
 
     def __init__(self, *, max_age_ns: int = 5 * MINUTE_NS, delta: DeltaKind = "black") -> None:
         require_delta(delta)
-        settings = (0, min(max_age_ns, _LONGEST), delta == "net", 0, 0, 0)
+        settings = (0, age_setting(max_age_ns), delta == "net", 0, 0, 0)
         super().__init__(settings=settings, width=k.WEIGHED_WIDTH)
 
     def _value(self, column: str, name: str) -> float:

@@ -21,11 +21,11 @@ from counterpoise.flow.derivatives.option_weights import Dealers, DeltaKind, req
 from counterpoise.flow.kernels import option_flow as k
 from counterpoise.flow.kernels.bins import BIN_END, NOT_OPEN
 from counterpoise.flow.table_bins import TableBins, require_bins
+from counterpoise.flow.tables import age_setting
 from counterpoise.market.instrument import Instrument
 
 __all__ = ["GROUPS", "OptionFlow", "OptionFlowByStrike", "option_and_perp_flow", "option_flow", "option_flow_by_strike"]
 
-_LONGEST: Final = 1 << 62
 _SIGNED: Final = (
     Column("signed_notional", "quote", "Σ side · quantity · forward", "odd", "linear"),
     Column("delta_flow", "coin", "Σ side · quantity · delta: coins the aggressors are longer", "odd", "linear"),
@@ -186,7 +186,7 @@ class OptionFlow(_Flow):
         rates: Mapping[str, float] | None = None,
     ) -> None:
         require_delta(delta)
-        settings = (min(max_age_ns, _LONGEST), delta == "net", *signs_of_dealers(dealers), True)
+        settings = (age_setting(max_age_ns), delta == "net", *signs_of_dealers(dealers), True)
         super().__init__(every_ns=every_ns, settings=settings, rates=rates)
 
     def _frame(self, rows: Int2D) -> pl.DataFrame:
@@ -218,7 +218,7 @@ class OptionFlowByStrike(_Flow):
 
     def __init__(self, *, every_ns: int, max_age_ns: int = 5 * MINUTE_NS, delta: DeltaKind = "black") -> None:
         require_delta(delta)
-        settings = (min(max_age_ns, _LONGEST), delta == "net", 0, 0, False)
+        settings = (age_setting(max_age_ns), delta == "net", 0, 0, False)
         super().__init__(every_ns=every_ns, settings=settings, by_strike=True)
 
     def _frame(self, rows: Int2D) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from counterpoise.flow.cells import UTC_NS, real
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.kernels import funding as k
 from counterpoise.flow.kernels.tables import CODE, OPENS, TOLD, TS
-from counterpoise.flow.tables import Field, Table, TableStream
+from counterpoise.flow.tables import Field, Table, TableStream, age_setting
 
 __all__ = ["GROUPS", "FundingSettlements", "funding_settlements"]
 
@@ -29,7 +29,6 @@ _MARKS: Final = Table(
         Field("predicted_funding_rate", TOLD + 3),
     ),
 )
-_LONGEST: Final = 1 << 62
 
 GROUPS: Final = (
     Group(
@@ -78,7 +77,7 @@ class FundingSettlements(TableStream):
         nothing = np.array(np.nan).view(np.int64)
         state = np.full(k.SETTLEMENT_STATE_SIZE, nothing)
         state[0], state[k.LAST_STAMP] = 0, k.NOTHING
-        settings = np.array([min(max_age_ns, _LONGEST)], np.float64)
+        settings = np.array([age_setting(max_age_ns)], np.float64)
         super().__init__({"mark": _MARKS}, state=state, settings=settings, width=k.SETTLEMENT_WIDTH, row_width=TOLD + 4)
 
     def _begin(self, first_ns: int, last_ns: int) -> None:

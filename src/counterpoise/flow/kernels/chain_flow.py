@@ -64,10 +64,8 @@ __all__ = [
     "UNTIL",
     "UNWEIGHTED",
     "WEIGHTED_CHANGES",
-    "chain_change_rows",
-    "chain_flow_rows",
-    "close_chain_changes",
-    "close_chain_flow",
+    "chain_rows",
+    "close_chain",
 ]
 
 WRITTEN: Final = 0
@@ -87,6 +85,7 @@ CHAIN_ROW_WIDTH: Final = IN_COINS + 1
 _NET: Final = 0
 _DEALER_CALL: Final = 1  # sign of the dealers' position
 _DEALER_PUT: Final = 2
+_SUMMED: Final = 3  # 1: rows are of coins and currencies, not of options
 
 # state, before the records
 OPEN_AT: Final = 1  # time of the snapshot that goes on, NEVER for none
@@ -336,57 +335,31 @@ def _write_groups(state: Int1D, settings: Float1D, out: Int2D, written: int) -> 
     return written
 
 
-@kernel
-def close_chain_changes(state: Int1D, out: Int2D) -> bool:
-    """Changes of the open snapshot as it stands, as far as there is room; returns whether some are left."""
-    state[WRITTEN] = 0
-    if state[OPEN_AT] != NEVER:
-        state[WRITTEN] = _write_changes(state, out, 0)
-    return state[OPEN_AT] != NEVER
-
-
-@kernel
-def close_chain_flow(state: Int1D, settings: Float1D, out: Int2D) -> bool:
-    """Sums of the open snapshot as it stands, as far as there is room; returns whether some are left."""
-    state[WRITTEN] = 0
-    if state[OPEN_AT] != NEVER:
-        state[WRITTEN] = _write_groups(state, settings, out, 0)
-    return state[OPEN_AT] != NEVER
-
-
 @inner_kernel
-def _over(state: Int1D, ts: int) -> bool:
-    return state[OPEN_AT] != NEVER and ts > state[OPEN_AT]
+def _write(state: Int1D, settings: Float1D, out: Int2D, written: int) -> int:
+    if settings[_SUMMED] != 0:
+        return _write_groups(state, settings, out, written)
+    return _write_changes(state, out, written)
 
 
 @kernel
-def chain_change_rows(state: Int1D, settings: Float1D, rows: Int2D, start: int, out: Int2D) -> int:
-    """Changes of each option from snapshot to snapshot; returns the first row not taken."""
-    state, rows = borrow(state), borrow(rows)
-    written, i = 0, start
-    while i < len(rows):
-        row = rows[i]
-        if _over(state, row[TS]):
-            written = _write_changes(state, out, written)
-            if state[OPEN_AT] != NEVER:
-                break
-        if row[CODE] == OPENS:
-            state[OPEN_AT] = row[TS]
-            _take_option(state, settings, row)
-        i += 1
-    state[WRITTEN] = written
-    return i
+def close_chain(state: Int1D, settings: Float1D, out: Int2D) -> bool:
+    """The open snapshot as it stands, as far as there is room; returns whether some of it is left."""
+    state[WRITTEN] = 0
+    if state[OPEN_AT] != NEVER:
+        state[WRITTEN] = _write(state, settings, out, 0)
+    return state[OPEN_AT] != NEVER
 
 
 @kernel
-def chain_flow_rows(state: Int1D, settings: Float1D, rows: Int2D, start: int, out: Int2D) -> int:
-    """Changes of each coin and currency from snapshot to snapshot; returns the first row not taken."""
-    state, rows = borrow(state), borrow(rows)
+def chain_rows(state: Int1D, settings: Float1D, rows: Int2D, start: int, out: Int2D) -> int:
+    """Changes from snapshot to snapshot, of each option or of each coin and currency; returns the first row not taken."""
+    state, settings, rows, out = borrow(state), borrow(settings), borrow(rows), borrow(out)
     written, i = 0, start
     while i < len(rows):
         row = rows[i]
-        if _over(state, row[TS]):
-            written = _write_groups(state, settings, out, written)
+        if state[OPEN_AT] != NEVER and row[TS] > state[OPEN_AT]:
+            written = _write(state, settings, out, written)
             if state[OPEN_AT] != NEVER:
                 break
         if row[CODE] == OPENS:

@@ -201,7 +201,7 @@ def close_moments(state: Int1D, settings: Float1D, out: Int2D) -> None:
 @kernel
 def moment_rows(state: Int1D, settings: Float1D, rows: Int2D, start: int, out: Int2D) -> int:
     """Moments of prices on a grid, told each time a block is full; returns the first row not taken."""
-    state, rows = borrow(state), borrow(rows)
+    state, settings, rows, out = borrow(state), borrow(settings), borrow(rows), borrow(out)
     held = state.view(np.float64)
     venues, lags, every = np.int64(settings[_VENUES]), np.int64(settings[_LAGS]), np.int64(settings[_EVERY_NS])
     size, at, numbers = block_size(venues, lags), blocks_at(venues, lags), numbers_of_row(venues, lags)

@@ -108,7 +108,7 @@ def _interval(state: Int1D, due: int, given: int, row: Int1D) -> None:
 @kernel
 def funding_rows(state: Int1D, settings: Float1D, rows: Int2D, start: int, out: Int2D) -> int:
     """Payments with their intervals: ts_local, due, rate, predicted, first_rate in; returns the first row not taken."""
-    state, rows = borrow(state), borrow(rows)
+    state, settings, rows, out = borrow(state), borrow(settings), borrow(rows), borrow(out)
     told, sums = rows.view(np.float64), state.view(np.float64)
     given = np.int64(settings[_GIVEN])
     written, i = 0, start
@@ -163,7 +163,7 @@ def _settled(state: Int1D, settings: Float1D, ts: int, row: Int1D) -> None:
 @kernel
 def settlement_rows(state: Int1D, settings: Float1D, rows: Int2D, start: int, out: Int2D) -> int:
     """Payments that marks show: ts_local, ts_venue, next stamp or 0, rate, forecast in; returns the first row not taken."""
-    state, rows = borrow(state), borrow(rows)
+    state, settings, rows, out = borrow(state), borrow(settings), borrow(rows), borrow(out)
     held, told = state.view(np.float64), rows.view(np.float64)
     written, i = 0, start
     while i < len(rows):

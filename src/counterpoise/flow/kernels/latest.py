@@ -54,7 +54,7 @@ def close_latest(state: Int1D, settings: Float1D, out: Int2D) -> None:
 @kernel
 def latest_rows(state: Int1D, settings: Float1D, rows: Int2D, start: int, out: Int2D) -> int:
     """What was said last before each bin's end; returns the first row not taken."""
-    state, rows = borrow(state), borrow(rows)
+    state, settings, rows, out = borrow(state), borrow(settings), borrow(rows), borrow(out)
     said, told = state.view(np.float64), rows.view(np.float64)
     written, i = 0, start
     while i < len(rows):

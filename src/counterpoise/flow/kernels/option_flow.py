@@ -270,7 +270,7 @@ def close_places(state: Int1D, settings: Float1D, out: Int2D) -> bool:
 @kernel
 def option_flow_rows(state: Int1D, settings: Float1D, rows: Int2D, start: int, out: Int2D) -> int:
     """Sums of option trades per bin and place; returns the first row not taken."""
-    state, rows = borrow(state), borrow(rows)
+    state, settings, rows, out = borrow(state), borrow(settings), borrow(rows), borrow(out)
     written, i = 0, start
     every = np.int64(settings[EVERY_NS])
     while i < len(rows):
@@ -300,7 +300,7 @@ def option_flow_rows(state: Int1D, settings: Float1D, rows: Int2D, start: int, o
 @kernel
 def weighted_trade_rows(state: Int1D, settings: Float1D, rows: Int2D, start: int, out: Int2D) -> int:
     """One row a trade, with what it weighs; returns the first row not taken."""
-    state, rows = borrow(state), borrow(rows)
+    state, settings, rows, out = borrow(state), borrow(settings), borrow(rows), borrow(out)
     written, i = 0, start
     while i < len(rows) and written < len(out):
         row = rows[i]
