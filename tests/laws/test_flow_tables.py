@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import random
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -16,9 +18,11 @@ from polars.testing import assert_frame_equal
 from counterpoise import flow
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
+from counterpoise.flow import Basis, OpenInterest, RunningShares
 from counterpoise.flow.tables import TableStream
+from reference.deribit_chains import deribit_chains
 from reference.flow_walk import assert_described, groups_of, public_members
-from reference.table_cases import CASES, TableCase, Tables
+from reference.table_cases import CASES, PERP, TableCase, Tables
 
 SEEDS: Final = (1, 2, 3)
 each = pytest.mark.parametrize("name", sorted(CASES))
@@ -205,3 +209,64 @@ def test_a_memory_of_something_else_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="no memory of a measure"):
         stream.restore(before[:-9])
     assert stream.save() == before
+
+
+def in_pieces(make: Any, tables: Tables, *, pieces: int, seed: int) -> pl.DataFrame:
+    """The frame of a stream that was cut, saved and restored at random moments."""
+    ends = moments(tables)
+    cuts = [0, *sorted(random.Random(seed).sample(ends[1:], min(pieces, len(ends) - 1))), 2**62]
+    stream, parts = make(), []
+    for start, stop in pairwise(cuts):
+        parts.append(stream.step(upto(tables, start, stop)))
+        stream = make().restore(stream.save())
+    return pl.concat([*parts, stream.finish()])
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("file", "time", "rate"),
+    [
+        ("03_funding/binance_funding_15perps_2020_2023.parquet", "datetime", "funding_rate"),
+        ("02_binance_perps_1m_2025/funding_8h_2025.parquet", "date", "open"),
+    ],
+)
+def test_recorded_payments_one_by_one(data_dir: Path, file: str, time: str, rate: str) -> None:
+    table = pl.read_parquet(data_dir / file).select(pl.col("symbol").cast(pl.String), ts=time, funding_rate=rate)
+    symbols = table.partition_by("symbol")
+    for frame in symbols:
+        told = frame.sort("ts").with_columns(pl.col("ts").dt.epoch("ns"))
+        stream = flow.Funding()
+        for due, paid in told.select("ts", "funding_rate").head(400).iter_rows():
+            stream.event("payments", {"ts": due, "funding_rate": paid})
+        assert_frame_equal(stream.finish(), flow.funding(told.head(400)), check_exact=True)
+    assert len(symbols) > 10
+
+
+@pytest.mark.realdata
+def test_recorded_chains_in_pieces(data_dir: Path) -> None:
+    """Cut between snapshots, also between those of the two coins; and rows of a snapshot in pieces."""
+    chains = deribit_chains(data_dir, count=6).drop("years")
+    for make in (flow.ChainFlow, flow.ChainChanges):
+        whole = make().whole({"chains": chains})
+        assert whole.height > 5
+        assert_frame_equal(in_pieces(make, {"chains": chains}, pieces=4, seed=4), whole, check_exact=True)
+        stream = make()
+        parts = [stream.step({"chains": chains[at : at + 700]}) for at in range(0, chains.height, 700)]
+        assert_frame_equal(pl.concat([*parts, stream.finish()]), whole, check_exact=True)
+
+
+@pytest.mark.realdata
+def test_recorded_prices_in_pieces(data_dir: Path) -> None:
+    """Minutes of two perpetuals: closes as marks, opens as the index; and both on one grid for the shares."""
+    bars = pl.read_parquet(data_dir / "02_binance_perps_1m_2025" / "klines_1m_16perps_20250509_20250525.parquet")
+    bars = bars.with_columns(pl.col("symbol").cast(pl.String), ts_local=pl.col("date").dt.epoch("ns")).sort("ts_local")
+    btc, eth = (bars.filter(symbol=name)[:4000] for name in ("BTC", "ETH"))
+    mark = btc.select("ts_local", mark_price="close", index_price="open")
+    made = partial(Basis, PERP, every_ns=420 * SECOND_NS)
+    assert_frame_equal(in_pieces(made, {"mark": mark}, pieces=9, seed=5), made().whole({"mark": mark}), check_exact=True)
+    told = {"mark": mark, "open_interest": eth.select("ts_local", open_interest="volume")}
+    opened = partial(OpenInterest, PERP, every_ns=300 * SECOND_NS)
+    assert_frame_equal(in_pieces(opened, told, pieces=9, seed=6), opened().whole(told), check_exact=True)
+    grid = {"prices": btc.select(ts="ts_local", btc="close").join(eth.select(ts="ts_local", eth="close"), on="ts")}
+    shares = partial(RunningShares, ("btc", "eth"), every_ns=60 * SECOND_NS, lags=2, block=200, blocks=5)
+    assert_frame_equal(in_pieces(shares, grid, pieces=9, seed=7), shares().whole(grid), check_exact=True)

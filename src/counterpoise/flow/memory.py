@@ -161,7 +161,11 @@ class Memory:
             raise InputError(f"these bytes are no memory of a measure ({error}); give what save() gave") from error
         if made_by != self._made_by():
             raise InputError(f"this is the memory of {made_by}; it cannot go on in {self._made_by()}; make that one first")
-        if not self._fits(arrays, extra):
+        try:
+            fits = self._fits(arrays, extra)
+        except (TypeError, IndexError, ValueError):  # what stands beside the arrays is not what this measure remembers
+            fits = False
+        if not fits:
             shapes = ", ".join(str(array.shape) for array in arrays)
             raise InputError(f"these bytes are no memory of a measure (arrays of {shapes}); give what save() gave")
         for name, array in zip(self.kept, arrays, strict=False):

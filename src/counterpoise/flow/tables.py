@@ -250,15 +250,15 @@ def _packer(table: Table, one: Int2D) -> Callable[[Mapping[str, Any]], None]:
     def pack(row: Mapping[str, Any]) -> None:
         for field, name, kind, form, at in fields:
             value = row.get(name)
-            if value is None:
-                value = _unsaid(row, field, what=table.what)
-            elif kind in _BOUND and not _possible(value, kind):
-                raise DataError(f"{table.what}: a row has {_not_this(field, value)}; leave it out")
-            elif kind in _REALS and isinf(value):
-                raise DataError(f"{table.what}: a row has {name} {value}, expected a finite number; leave it out")
             try:
+                if value is None:
+                    value = _unsaid(row, field, what=table.what)
+                elif kind in _BOUND and not _possible(value, kind):
+                    raise DataError(f"{table.what}: a row has {_not_this(field, value)}; leave it out")
+                elif kind in _REALS and isinf(value):
+                    raise DataError(f"{table.what}: a row has {name} {value}, expected a finite number; leave it out")
                 form.pack_into(buffer, at, value)
-            except struct.error as error:
+            except (struct.error, TypeError) as error:
                 raise InputError(f"{table.what}: {name} is {value!r} ({error}); give a number") from error
 
     return pack

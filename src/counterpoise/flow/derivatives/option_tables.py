@@ -112,7 +112,7 @@ class OptionTables(TableStream):
             _require_said(frame)
         told = frame.with_columns(numbered(frame["symbol"], self._option_at).alias("option_at"))
         if name == "trades":
-            _require_sides(frame["side"])
+            _require_terms(frame)
             told = told.with_columns(
                 (pl.col("right") == "C").alias("is_call"),
                 numbered(frame["base"], lambda of: self._value("base", of)).alias("coin_value"),
@@ -126,6 +126,9 @@ class OptionTables(TableStream):
         _require_columns(list(row), name)
         told = {**row, "option_at": self._option_at(row["symbol"])}
         if name == "trades":
+            unsaid = [term for term in _TERMS if row[term] is None]
+            if unsaid:
+                raise DataError(f"option trades: a row without {', '.join(unsaid)}; leave it out")
             if row["side"] not in (-1, 0, 1):
                 raise DataError(f"option trades: a row has side {row['side']}, expected 1, -1 or 0 where nobody knows")
             told["is_call"] = row["right"] == "C"
@@ -214,7 +217,11 @@ def _require_said(quotes: pl.DataFrame) -> None:
         )
 
 
-def _require_sides(side: pl.Series) -> None:
+def _require_terms(trades: pl.DataFrame) -> None:
+    unsaid = [term for term in _TERMS if trades[term].null_count()]
+    if unsaid:
+        raise DataError(f"option trades: rows without {', '.join(unsaid)}; drop them, or make them with option_trades()")
+    side = trades["side"]
     odd = side.filter(~side.is_in([-1, 0, 1]))
     if len(odd):
         raise DataError(f"option trades: {len(odd)} rows have a side such as {odd[0]}, expected 1, -1 or 0 where nobody knows")
