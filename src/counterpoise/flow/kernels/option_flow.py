@@ -171,9 +171,11 @@ def _take_quote(state: Int1D, row: Int1D) -> None:
     at = row[OPTION]
     if state[at + _NEW] != row[TS]:
         state[at + _OLD] = state[at + _NEW]
-        state[at + _OLD_SAID : at + QUOTES_SIZE] = state[at + _NEW_SAID : at + _OLD_SAID]
+        for i in range(SAID):  # a slice would be copied aside first
+            state[at + _OLD_SAID + i] = state[at + _NEW_SAID + i]
     state[at + _NEW] = row[TS]
-    state[at + _NEW_SAID : at + _OLD_SAID] = row[QUOTED : QUOTED + SAID]
+    for i in range(SAID):
+        state[at + _NEW_SAID + i] = row[QUOTED + i]
 
 
 @inner_kernel
