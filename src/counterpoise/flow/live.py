@@ -9,19 +9,21 @@ import msgspec
 import polars as pl
 
 from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.flow.memory import Memory
 from counterpoise.flow.stream import Stream
+from counterpoise.flow.tables import TableStream
 from counterpoise.market.event import Events
 
 __all__ = ["Live"]
 
 
 class Live:
-    """Streams of one instrument, fed together.
+    """Streams of one instrument, fed together: market events to those of events, rows of tables to those of tables.
 
     Parameters
     ----------
-    streams : mapping of str to Stream
-        Any measures with a memory, each under a name of your choice; at least one, all of one instrument.
+    streams : mapping of str to Stream or TableStream
+        Any measures with a memory, each under a name of your choice; at least one. Those of an instrument are all of one.
 
     Raises
     ------
@@ -43,24 +45,57 @@ class Live:
     True
     """
 
-    def __init__(self, streams: Mapping[str, Stream]) -> None:
+    def __init__(self, streams: Mapping[str, Memory]) -> None:
         if not streams:
             raise InputError('no stream given; give at least one, as Live({"bins": Measures(instrument, bins=bins)})')
-        ids = sorted({stream.instrument.id for stream in streams.values()})
+        instruments = [getattr(stream, "instrument", None) for stream in streams.values()]
+        ids = sorted({instrument.id for instrument in instruments if instrument is not None})
         if len(ids) > 1:
             raise InputError(f"streams of {' and '.join(ids)}, expected one instrument; make one Live of each")
         self._streams = dict(streams)
+        self._of_events = [stream for stream in streams.values() if isinstance(stream, Stream)]
+        self._of_tables = [stream for stream in streams.values() if isinstance(stream, TableStream)]
         self._columns = {name: stream.now().columns for name, stream in self._streams.items()}
 
     # events in
 
     def event(self, row: tuple[int, int, int, int, int, int, int, int, int]) -> int:
         """Take one event, as `counterpoise.flow.stream.Stream.event`; returns how many rows wait. Raises as there."""
-        return sum([stream.event(row) for stream in self._streams.values()])
+        return sum([stream.event(row) for stream in self._of_events])
 
     def push(self, events: Events) -> int:
         """Take events, as those of a recording that warms it up; returns how many rows wait. Raises as `event`."""
-        return sum([stream.push(events) for stream in self._streams.values()])
+        return sum([stream.push(events) for stream in self._of_events])
+
+    def row(self, table: str, row: Mapping[str, Any]) -> int:
+        """Take one row of a table, as `counterpoise.flow.tables.TableStream.event`; returns how many rows wait.
+
+        Every stream with such a table takes of the row the columns that it knows. Where one refuses it, those named before it
+        have taken it.
+
+        Raises
+        ------
+        UnknownName
+            If no stream has such a table. Else as there.
+        """
+        return sum([stream.event(table, row) for stream in self._taking(table)])
+
+    def push_tables(self, frames: Mapping[str, pl.DataFrame]) -> int:
+        """Take rows of tables, all up to a moment; returns how many rows wait. Raises as `row`."""
+        takers = {id(stream): stream for table in frames for stream in self._taking(table)}
+        return sum(
+            [stream.push({of: frame for of, frame in frames.items() if of in stream.tables}) for stream in takers.values()]
+        )
+
+    def until(self, ts_ns: int) -> int:
+        """Let time pass for the streams of tables though no row says so; returns how many rows wait."""
+        return sum([stream.until(ts_ns) for stream in self._of_tables])
+
+    def _taking(self, table: str) -> list[TableStream]:
+        found = [stream for stream in self._of_tables if table in stream.tables]
+        if not found:
+            raise UnknownName("table", table, {name for stream in self._of_tables for name in stream.tables})
+        return found
 
     # measures out
 
@@ -108,7 +143,7 @@ class Live:
         """Complete rows of a stream and the open one, as the batch form ends. Raises as `now`."""
         return self._stream(name).finish()
 
-    def _stream(self, name: str) -> Stream:
+    def _stream(self, name: str) -> Memory:
         name = name or next(iter(self._streams))
         if name not in self._streams:
             raise UnknownName("stream", name, self._streams)
@@ -145,7 +180,7 @@ class Live:
         return self
 
 
-def _restore(streams: Mapping[str, Stream], held: Mapping[str, bytes]) -> None:
+def _restore(streams: Mapping[str, Memory], held: Mapping[str, bytes]) -> None:
     for name, stream in streams.items():
         stream.restore(held[name])
 

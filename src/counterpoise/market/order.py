@@ -95,6 +95,9 @@ class RejectReason(StrEnum):
     VENUE_FULL = "venue_full"  # retry: no place for an order that rests
     MATCH_LIMIT = "match_limit"  # send the rest again
     NOT_SUPPORTED = "not_supported"  # send another kind of order
+    QUOTE_EXPIRED = "quote_expired"  # ask again: too late, or the request was answered
+    LAST_LOOK = "last_look"  # ask again, elsewhere: the dealer looked and declined
+    ALL_OR_NONE = "all_or_none"  # take the size quoted, or ask for another
 
 
 _LEGAL: Final = {

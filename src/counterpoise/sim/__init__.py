@@ -14,7 +14,20 @@ from counterpoise.sim.leverage.accounts import Accounts, AccountsConfig
 from counterpoise.sim.leverage.cascade import CascadeResult
 from counterpoise.sim.leverage.cascade_config import CascadeConfig, Policy
 from counterpoise.sim.leverage.funds import FundsConfig, fund_market
-from counterpoise.sim.maker import MakerModel, maker_paths, maker_quotes
+from counterpoise.sim.maker.avellaneda_stoikov import MakerModel, maker_paths, maker_quotes
+from counterpoise.sim.maker.bounded import asymptotic_distances, bounded_distances, bounded_paths, bounded_worth
+from counterpoise.sim.otc.belief import Belief, BeliefModel, after_move, after_request, expected_residual
+from counterpoise.sim.otc.competition import equilibrium_markup, expected_best_quote
+from counterpoise.sim.otc.crowd import Crowd, DarkFlow, DarkOutlook, dark_outlook, presence_after_pings
+from counterpoise.sim.otc.dark_pool import DarkFill, DarkPool
+from counterpoise.sim.otc.dealer import Dealer, HoldingCost, holding_cost, reservation_bps
+from counterpoise.sim.otc.displacement import Displacement
+from counterpoise.sim.otc.frontier import request_frontier
+from counterpoise.sim.otc.last_look import LastLook
+from counterpoise.sim.otc.lit import LitTape, half_tick_instrument
+from counterpoise.sim.otc.markout import Markout, MarkoutFit, fit_markout
+from counterpoise.sim.otc.panel import DealerPanel
+from counterpoise.sim.otc.rfq import Quote, Request, RfqRules
 from counterpoise.sim.recorded_latency import OrderDelays, RecordedDelays, RecordedLatency
 from counterpoise.sim.replay.market import ReplayMarket
 from counterpoise.sim.replay.queue import QUEUE_MODELS, QueueModel
@@ -35,11 +48,21 @@ __all__ = [
     "AgentToken",
     "AgentVenue",
     "AgentVenueConfig",
+    "Belief",
+    "BeliefModel",
     "CascadeConfig",
     "CascadeResult",
     "Connection",
     "ConstantLatency",
+    "Crowd",
+    "DarkFill",
+    "DarkFlow",
+    "DarkOutlook",
+    "DarkPool",
+    "Dealer",
+    "DealerPanel",
     "DepositRun",
+    "Displacement",
     "Estimate",
     "Exchange",
     "ExchangeConfig",
@@ -50,37 +73,61 @@ __all__ = [
     "Followers",
     "FundingRules",
     "FundsConfig",
+    "HoldingCost",
+    "LastLook",
     "Latency",
     "LendingCascade",
     "LendingRules",
+    "LitTape",
     "LognormalLatency",
     "MakerModel",
     "MarketConfig",
     "MarketRules",
+    "Markout",
+    "MarkoutFit",
     "OrderDelays",
     "Policy",
     "QueueModel",
+    "Quote",
     "RecordedDelays",
     "RecordedLatency",
     "ReplayMarket",
+    "Request",
     "Resilience",
     "ResponseFit",
     "ResponseModel",
+    "RfqRules",
     "RoundTrips",
     "SampledLatency",
     "SimVenue",
     "SimulatedMarket",
     "SyntheticFeed",
     "TokenConfig",
+    "after_move",
+    "after_request",
     "agent_market_config",
+    "asymptotic_distances",
+    "bounded_distances",
+    "bounded_paths",
+    "bounded_worth",
+    "dark_outlook",
     "default_config",
+    "equilibrium_markup",
+    "expected_best_quote",
+    "expected_residual",
+    "fit_markout",
     "fit_response",
     "fund_market",
     "generate",
+    "half_tick_instrument",
     "health_factor",
+    "holding_cost",
     "lending_cascade",
     "maker_paths",
     "maker_quotes",
+    "presence_after_pings",
+    "request_frontier",
+    "reservation_bps",
     "round_trip_costs",
     "run_on_deposits",
     "simulate",

@@ -29,11 +29,11 @@ class Connection(Generic[RequestT]):
     Parameters
     ----------
     latency : Latency
-    seed : int
+    seed : int or SeedSequence
         Of the latency model's randomness.
     """
 
-    def __init__(self, latency: Latency, *, seed: int) -> None:
+    def __init__(self, latency: Latency, *, seed: int | np.random.SeedSequence) -> None:
         self._latency = latency
         self._rng = np.random.default_rng(seed)
         self._requests: deque[tuple[int, RequestT]] = deque()
