@@ -14,6 +14,7 @@ from counterpoise.core.errors import ConfigError, UnknownName
 from counterpoise.core.units import parse_decimal, parse_duration
 from counterpoise.flow.measures import DEFAULT_BANDS_BPS, QuoteSource
 from counterpoise.risk.limits import Limits
+from counterpoise.sim.agents.agent_config import AgentMarketConfig
 from counterpoise.sim.synthetic.market import MarketConfig
 
 __all__ = ["DataConfig", "FlowConfig", "ReportConfig", "RunConfig", "VenueConfig", "recordings"]
@@ -22,7 +23,7 @@ DATA_VARIABLE: Final = "COUNTERPOISE_DATA"
 
 
 class DataConfig(Config, frozen=True, kw_only=True):
-    """Where market events come from: recordings, a lake, or the synthetic market.
+    """Where market events come from: recordings, a lake, a synthetic market, or a market of agents.
 
     Parameters
     ----------
@@ -39,7 +40,9 @@ class DataConfig(Config, frozen=True, kw_only=True):
     start, end : str
         Range of ts_local, ISO; ``""`` for all.
     synthetic : MarketConfig, optional
-        The embedded simulated market.
+        A market of order flow alone, replayed.
+    agents : AgentMarketConfig, optional
+        A market of agents, in which the parent takes a seat.
     """
 
     instrument: str
@@ -50,10 +53,11 @@ class DataConfig(Config, frozen=True, kw_only=True):
     start: str = ""
     end: str = ""
     synthetic: MarketConfig | None = None
+    agents: AgentMarketConfig | None = None
 
     def __post_init__(self) -> None:
-        if sum((bool(self.captures), bool(self.lake), self.synthetic is not None)) != 1:
-            raise ConfigError("[data] needs exactly one of captures, lake and [data.synthetic]")
+        if (bool(self.captures), bool(self.lake), self.synthetic is not None, self.agents is not None).count(True) != 1:
+            raise ConfigError("[data] needs exactly one of captures, lake, [data.synthetic] and [data.agents]")
         if self.min_notional and parse_decimal(self.min_notional, what="min_notional") < 0:
             raise ConfigError(f"[data] min_notional must not be negative, found {self.min_notional}")
 

@@ -13,6 +13,7 @@ import polars as pl
 from counterpoise.app.panels import PANEL_FRAMES
 from counterpoise.market.instrument import Instrument
 from counterpoise.runtime.session import SessionResult
+from counterpoise.sim.agents.venue import AgentVenue
 from counterpoise.sim.replay.venue import FillContext, SimVenue
 
 __all__ = ["DepthPicture", "RunFrames", "run_frames"]
@@ -62,7 +63,7 @@ class RunFrames:
 class DepthPicture:
     """Samples of the depth around mid, for the heat map."""
 
-    def __init__(self, venue: SimVenue, instrument: Instrument, *, at_least_ns: int) -> None:
+    def __init__(self, venue: SimVenue | AgentVenue, instrument: Instrument, *, at_least_ns: int) -> None:
         first, last = venue.span_ns
         self._venue, self._instrument = venue, instrument
         self._every_ns = max((last - first) // _COLUMNS, at_least_ns)

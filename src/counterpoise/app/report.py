@@ -13,7 +13,6 @@ from counterpoise.app import figures
 from counterpoise.app.page import STYLE, listing, picture
 from counterpoise.app.panel_sections import market_sections
 from counterpoise.app.run import Run
-from counterpoise.app.venue_models import assumptions
 from counterpoise.core.units import format_time
 
 __all__ = ["render", "write_report"]
@@ -69,8 +68,8 @@ def render(run: Run) -> str:
         ),
         *(market.get(name, "") for name in ("absorption", "sweeps", "manipulation", "absent")),
         f"<h2>Data quality</h2><div class='wide'>{run.quality.to_html()}</div>",
-        "<h2>Assumptions</h2><ul>" + "".join(f"<li>{escape(text)}</li>" for text in assumptions(run.models)) + "</ul>",
-        "" if run.models.fit is None else f"<h2>Fitted response</h2><div class='wide'>{run.models.fit.to_html()}</div>",
+        "<h2>Assumptions</h2><ul>" + "".join(f"<li>{escape(text)}</li>" for text in run.opened.assumptions) + "</ul>",
+        "" if run.opened.fit is None else f"<h2>Fitted response</h2><div class='wide'>{run.opened.fit.to_html()}</div>",
         f"<h2>Configuration</h2><p class='note'>Hash {summary['config_hash']}, data {summary['data_hash']}, "
         f"seed {summary['seed']}, counterpoise {summary['version']}.</p><pre>{escape(_config(run))}</pre>",
     ]

@@ -20,11 +20,10 @@ from counterpoise.adapters.config_file import load_config
 from counterpoise.adapters.journal_file import JournalFile, read_journal
 from counterpoise.adapters.results import ResultStore, RunResult
 from counterpoise.app.config import RunConfig
-from counterpoise.app.data import WatchedFeed, open_feed
 from counterpoise.app.flows import explained
 from counterpoise.app.frames import DepthPicture, RunFrames, run_frames
 from counterpoise.app.panels import panel_frames
-from counterpoise.app.venue_models import HeldFeed, VenueModels, venue_models
+from counterpoise.app.run_venue import RunVenue, open_run_venue
 from counterpoise.balance.parent import Parent
 from counterpoise.balance.tca import Executions, Shortfall, shortfall
 from counterpoise.core.clock import SimClock
@@ -41,6 +40,7 @@ from counterpoise.market.order import Fill
 from counterpoise.market.quality import QualityReport, check_events
 from counterpoise.runtime.journal import Finished, JournalRecord, LineJournal, Started, decode
 from counterpoise.runtime.session import Session, SessionResult
+from counterpoise.sim.agents.venue import AgentVenue
 from counterpoise.sim.replay.venue import FillContext, SimVenue
 
 __all__ = ["Run", "run", "run_config", "save", "set_aside"]
@@ -54,7 +54,7 @@ class Run:
 
     config: RunConfig
     instrument: Instrument
-    models: VenueModels
+    opened: RunVenue
     summary: dict[str, Any]
     shortfall: Shortfall
     frames: RunFrames
@@ -81,39 +81,23 @@ def run_config(config: RunConfig, *, config_path: Path, out: Path, progress: Pro
         If the recording cannot be read, or the book never is in order.
     """
     out.mkdir(parents=True, exist_ok=True)
-    feed, data_hash = open_feed(config.data, config_path=config_path, out=out)
-    instrument = next((i for i in feed.instruments if i.id == config.data.instrument), None)
-    if instrument is None:
-        raise ConfigError(f"[data] instrument {config.data.instrument!r} is not among {[i.id for i in feed.instruments]}")
-    if config.data.min_notional:
-        instrument = msgspec.structs.replace(instrument, min_notional=config.data.min_notional)
-    held = HeldFeed(feed) if config.venue.needs_events else None
-    events_of = None if held is None else held.events[instrument.id]
-    models = venue_models(config.venue, instrument, events=events_of, folder=config_path.parent, seed=config.seed)
-    watched = WatchedFeed(held or feed, instrument)
-    venue = SimVenue(
-        watched,
-        response=models.response,
-        queue=models.queue,
-        fees=config.venue.fees,
-        latency=models.latency,
-        seed=config.seed,
-    )
+    opened = open_run_venue(config, config_path=config_path, out=out)
+    venue, instrument = opened.venue, opened.instrument
     picture = DepthPicture(venue, instrument, at_least_ns=parse_duration(config.flow.every))
     result, parent = _session(config, venue, instrument, out, picture, progress)
     stale_ns = parse_duration(config.flow.stale_after)
-    events = merge_events(watched.seen)
+    events = merge_events(opened.seen)
     quality = check_events(events, instrument, stale_ns=stale_ns)
     cost = _cost(result, parent, venue.contexts())
     panels = panel_frames(events, instrument, panels=config.report.panels, every=Bins.parse(config.flow.every))
     frames = run_frames(result, instrument, venue.contexts(), picture, panels)
-    summary = _summary(config, parent, result, cost=cost, frames=frames, data_hash=data_hash)
-    summary["venue"] = models.told(config.venue)
+    summary = _summary(config, parent, result, cost=cost, frames=frames, data_hash=opened.data_hash)
+    summary["venue"] = opened.told
     _write(out, config, summary, frames, quality)
-    if models.fit is not None:
-        (out / "response.json").write_bytes(models.fit.to_json())
+    if opened.fit is not None:
+        (out / "response.json").write_bytes(opened.fit.to_json())
     filled = instrument.qty_grid.decimal(parent.filled_lots)
-    return Run(config, instrument, models, summary, cost, frames, quality, result.fills, filled, out)
+    return Run(config, instrument, opened, summary, cost, frames, quality, result.fills, filled, out)
 
 
 def save(run: Run, store: str) -> None:
@@ -151,7 +135,12 @@ def save(run: Run, store: str) -> None:
 
 
 def _session(
-    config: RunConfig, venue: SimVenue, instrument: Instrument, out: Path, picture: DepthPicture, progress: Progress
+    config: RunConfig,
+    venue: SimVenue | AgentVenue,
+    instrument: Instrument,
+    out: Path,
+    picture: DepthPicture,
+    progress: Progress,
 ) -> tuple[SessionResult, Parent]:
     first, last = venue.span_ns
     start, end = first + parse_duration(config.start_after), last - parse_duration(config.end_before)

@@ -21,6 +21,7 @@ from counterpoise.market.order import Approved, Fill, Order, OrderState, OrderUp
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
 from counterpoise.sim.agents.agent_config import AgentMarketConfig
+from counterpoise.sim.agents.context import MidsBefore, ValuesSeen, fill_context
 from counterpoise.sim.agents.kernels.prints import hear
 from counterpoise.sim.agents.market import open_world, take_events
 from counterpoise.sim.connection import Connection
@@ -31,6 +32,7 @@ from counterpoise.sim.exchange.kernels.readers import best_lots, best_price, dep
 from counterpoise.sim.exchange.kernels.requests import amend, cancel, place_with
 from counterpoise.sim.exchange.reports import REASONS
 from counterpoise.sim.latency import ConstantLatency, LognormalLatency
+from counterpoise.sim.replay.venue import FillContext
 
 __all__ = ["AgentVenue"]
 
@@ -78,6 +80,10 @@ class AgentVenue:
         self._ids: list[str] = []
         self._arrived: list[tuple[Instrument, Events]] = []
         self._now_ns = 0
+        self._first_ns = -1  # when our first request arrived
+        self._fills: list[Fill] = []
+        self._mids = [MidsBefore() for _ in self._instruments]
+        self._values = [ValuesSeen() for _ in config.tokens]
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -130,6 +136,17 @@ class AgentVenue:
         bid, ask = (int(best_price(ex, market, side)) for side in (1, -1))
         return TopOfBook(bid, int(best_lots(ex, market, 1)), ask, int(best_lots(ex, market, -1)), BookState.SYNCED)
 
+    def contexts(self) -> list[FillContext]:
+        """What each fill so far is held against, in the order of the fills; see `counterpoise.sim.agents.context`."""
+        config = self.world.config
+        markets = [self._markets[fill.instrument] for fill in self._fills]
+        return [
+            fill_context(
+                fill, mids=self._mids[market], values=self._values[config.places[market].token], first_ns=self._first_ns
+            )
+            for fill, market in zip(self._fills, markets, strict=True)
+        ]
+
     def depth_rows(self, instrument: str, edges_ticks: Int1D) -> Int1D:
         """Lots shown between consecutive prices; bids positive, asks negative."""
         market, rows = self._market(instrument), np.zeros(len(edges_ticks) - 1, np.int64)
@@ -152,17 +169,23 @@ class AgentVenue:
         while not self.world.advance(until_ns - self._feed_ns):
             self._take()
         self._take()
+        for seen, value in zip(self._values, self.world.log_values().tolist(), strict=True):
+            seen.note(until_ns, value)
 
     def _take(self) -> None:
         """What the venues have said, to everyone and to us."""
         rows = self.world.reports[: self.world.ex[x.REPORT_ROWS]]
         for row in rows[rows[:, codes.R_ACCOUNT] == self._account].tolist():
             self._tell(row)
-        for instrument, events in zip(self._instruments, take_events(self.world), strict=True):
-            if events.rows:
-                self._arrived.append((instrument, events._replace(ts_local=events.ts_venue + self._feed_ns)))
+        pieces = take_events(self.world)
+        for instrument, mids, piece in zip(self._instruments, self._mids, pieces, strict=True):
+            if piece.rows:
+                events = piece._replace(ts_local=piece.ts_venue + self._feed_ns)
+                mids.hear(events)
+                self._arrived.append((instrument, events))
 
     def _receive(self, ts_ns: int, request: _Request) -> None:
+        self._first_ns = ts_ns if self._first_ns < 0 else self._first_ns
         held = self._held.get(request.client_id)
         if held is None:
             self._connection.report(ts_ns, _rejected(ts_ns, request.client_id, RejectReason.UNKNOWN_ORDER))
@@ -194,7 +217,8 @@ class AgentVenue:
         what, reason = code & 255, REASONS[code >> 8 & 255]
         ts_ns, left = row[codes.R_TS] + self._feed_ns, row[codes.R_LEFT]
         if what == codes.FILL:
-            self._connection.report(ts_ns, self._fill(held.order, row, ts_ns, maker=(code >> 20 & 1) == 1))
+            self._fills.append(self._fill(held.order, row, ts_ns, maker=(code >> 20 & 1) == 1))
+            self._connection.report(ts_ns, self._fills[-1])
             held.left_lots = left
             if left == 0:
                 self._update(held, ts_ns, OrderState.FILLED, None)
