@@ -16,30 +16,30 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import Float1D, Int1D, Int2D
+from counterpoise.core.arrays import Float1D, Int1D, Int2D, UInt8_1D
 from counterpoise.core.errors import DataError, InputError, NumericalError
 from counterpoise.core.units import format_time
 from counterpoise.flow.kernels.bins import WRITTEN
+from counterpoise.flow.kernels.live import MOST_LOTS, REACH
 from counterpoise.market.book import grow_ladder, new_ladder, require_sound
 from counterpoise.market.event import DELTA, LIQUIDATION, QUOTE, SNAPSHOT, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.kernels.ladder import LADDER_SIZE, room
 
-__all__ = ["NO_BOOK", "WRITTEN", "Rows", "Stream"]
+__all__ = ["EVENT", "NO_BOOK", "WRITTEN", "EventRow", "Rows", "Stream", "event_columns"]
 
 NO_BOOK: Final = np.zeros(1, np.int64)
 _OUT_ROWS: Final = 4096
 _BEFORE_ALL: Final = -(2**63)
 _AFTER_ALL: Final = 2**63 - 1
-_ROW: Final = struct.Struct("<qqqqBbB5xqq")  # one event, aligned
+EVENT: Final = struct.Struct("<qqqqBbB5xqq")  # one event, aligned
 _OFFSETS: Final = (0, 8, 16, 24, 32, 33, 34, 40, 48)
 _TYPES: Final = (np.int64,) * 4 + (np.uint8, np.int8, np.uint8) + (np.int64,) * 2
 
 _SIDED: Final = (DELTA, SNAPSHOT, QUOTE)
-_REACH: Final = 1 << 61  # ticks; beyond it no price is sound
-_MOST_LOTS: Final = 1 << 58
 
 Rows = Callable[..., int]
+EventRow = tuple[int, int, int, int, int, int, int, int, int]
 
 
 class Stream:
@@ -80,8 +80,8 @@ class Stream:
         self._closed: list[Int2D] = []
         self._last_ts = _BEFORE_ALL
         self._horizon = _BEFORE_ALL  # an event beyond it is looked at by `_begin`
-        self._one = bytearray(_ROW.size)
-        self._row = _views(self._one)
+        self._one = bytearray(EVENT.size)
+        self._row = event_columns(self._one)
 
     # events in
 
@@ -110,7 +110,7 @@ class Stream:
             self._run(events)
         return self.waiting
 
-    def event(self, row: tuple[int, int, int, int, int, int, int, int, int]) -> int:
+    def event(self, row: EventRow) -> int:
         """Take one event, as it comes from a socket; returns how many rows wait for `drain`. Raises as `push`.
 
         Parameters
@@ -120,15 +120,15 @@ class Stream:
         """
         ts_local, _, _, _, kind, side, _, price_ticks, qty_lots = row
         try:
-            _ROW.pack_into(self._one, 0, *row)
+            EVENT.pack_into(self._one, 0, *row)
         except struct.error as error:
             raise InputError(f"no event: {row} ({error}); give nine whole numbers in the order of Events") from error
         if (
-            not 0 <= qty_lots < _MOST_LOTS
+            not 0 <= qty_lots < MOST_LOTS
             or not -2 < side < 2
             or kind > LIQUIDATION
             or (side == 0 and kind in _SIDED)
-            or not -_REACH < price_ticks < _REACH
+            or not -REACH < price_ticks < REACH
         ):
             require_sound(self._row)
         if ts_local < self._last_ts or ts_local > self._horizon:
@@ -146,7 +146,7 @@ class Stream:
         if ts_ns < self._last_ts:
             self._begin(ts_ns, ts_ns)
         self._last_ts = ts_ns
-        _ROW.pack_into(self._one, 0, ts_ns, 0, 0, 0, kind, 0, 0, 0, 0)
+        EVENT.pack_into(self._one, 0, ts_ns, 0, 0, 0, kind, 0, 0, 0, 0)
         self._run(self._row)
 
     def _run(self, events: Events) -> None:
@@ -176,10 +176,10 @@ class Stream:
         if len(self._book) > len(NO_BOOK) and not (room(self._book, 0) and room(self._book, 1)):
             self._book = grow_ladder(self._book)
 
-    def _keep(self) -> int:
+    def _keep(self, out: Int2D | None = None) -> int:
         written = int(self._state[WRITTEN])
         if written:
-            self._closed.append(self._out[:written].copy())
+            self._closed.append((self._out if out is None else out)[:written].copy())
             self.waiting += written
         return written
 
@@ -286,6 +286,6 @@ def _packed(array: Int1D | Int2D) -> tuple[tuple[int, ...], bytes]:
     return array.shape, np.ascontiguousarray(array).tobytes()
 
 
-def _views(buffer: bytearray) -> Events:
-    """Event columns of one row over a buffer that `_ROW` packs."""
+def event_columns(buffer: bytearray | UInt8_1D) -> Events:
+    """Event columns of one row over a buffer that `EVENT` packs."""
     return Events._make(np.frombuffer(buffer, kind, 1, at) for kind, at in zip(_TYPES, _OFFSETS, strict=True))
