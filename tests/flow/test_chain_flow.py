@@ -14,7 +14,9 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import DAY_NS, HOUR_NS, parse_time
-from counterpoise.flow.derivatives.chain_flow import GROUPS, chain_changes, chain_flow
+from counterpoise.flow.derivatives.chain_changes import GROUPS as CHANGES
+from counterpoise.flow.derivatives.chain_changes import chain_changes
+from counterpoise.flow.derivatives.chain_flow import GROUPS, chain_flow
 from counterpoise.flow.derivatives.option_weights import with_weights
 from counterpoise.market.chain import CHAIN_COLUMNS, option_terms
 from reference.deribit_chains import deribit_chains
@@ -150,9 +152,9 @@ def test_laws_nothing_later_size_and_inputs() -> None:
             assert_frame_equal(make(part), known, check_exact=True)
     assert_frame_equal(table, before)
     larger = chain_flow(table.with_columns(pl.col("open_interest", "volume") * 4))
-    linear = [c.name for c in GROUPS[1].columns if c.size == "linear"]
+    linear = [c.name for c in GROUPS[0].columns if c.size == "linear"]
     assert_frame_equal(larger, flow.with_columns(pl.col(linear) * 4), check_exact=True)
-    for group, frame in zip(GROUPS, (changes, flow), strict=True):
+    for group, frame in zip((*CHANGES, *GROUPS), (changes, flow), strict=True):
         assert all(sum(c.covers(column) for c in group.columns) == 1 for column in frame.columns)
 
 

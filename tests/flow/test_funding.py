@@ -14,8 +14,9 @@ from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.core.units import HOUR_NS, MINUTE_NS
-from counterpoise.flow.derivatives.funding import GROUPS, INTERVALS_NS, YEAR_NS, funding, funding_settlements
-from reference.naive_funding import naive_funding
+from counterpoise.flow.derivatives.funding import GROUPS, INTERVALS_NS, YEAR_NS, funding
+from counterpoise.flow.derivatives.settlements import funding_settlements
+from reference.naive_funding import naive_funding, naive_settlements
 
 T0 = 1_700_006_400 * 10**9  # midnight UTC
 RECORDINGS = {
@@ -121,11 +122,29 @@ def test_settlements_are_known_when_the_next_is_announced() -> None:
         assert_frame_equal(part, found.head(part.height))
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("age", [MINUTE_NS, 2 * HOUR_NS])
+def test_settlements_equal_naive_twin(seed: int, age: int) -> None:
+    """Rows without a stamp, a rate, a forecast or a venue's clock; stamps some seconds late."""
+    draw = np.random.default_rng(seed)
+    hours = np.sort(draw.uniform(0, 60, 90))
+    table = marks(*((h, 1e-4 * i, None if i % 3 else 1e-5 * i, 8 * (h // 8 + 1)) for i, h in enumerate(hours.tolist())))
+    late, row = pl.Series(draw.integers(0, 20, 90) * 10**9), pl.int_range(pl.len())
+    odd = table.with_columns(
+        pl.when(row % 7 != 3).then(pl.col("next_funding_ns") + late),
+        pl.when(row % 4 != 1).then("funding_rate"),
+        ts_venue=pl.when(row % 5 != 2).then("ts_venue").otherwise(0),
+    )
+    found = funding_settlements(odd, max_age_ns=age).with_columns(pl.col("ts", "ts_local").dt.epoch("ns"))
+    assert found.height > 5
+    assert found.to_dicts() == naive_settlements(odd.to_dicts(), age)
+
+
 @pytest.mark.parametrize(
     ("frame", "words"),
     [
         (paid((0, 0.01), (8, -0.31)), "can only be percent; pass unit='percent'"),
-        (paid(*((8 * i, 0.01) for i in range(60))), r"a median of 0.01 over 60 payments"),
+        (paid(*((8 * i, 0.01) for i in range(60))), "more than half of 60 payments above 0.005"),
         (paid((0, 0.0001), (0, 0.0001)), "rows 0 and 1 are both due"),
         (paid((8, 0.0001), (0, 0.0001)), "ts goes back at row 1"),
     ],

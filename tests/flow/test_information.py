@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from counterpoise.core.errors import DataError, InputError, NumericalError
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.cross.information import GROUPS, InformationShares, information_shares
+from counterpoise.flow.cross.running_shares import RunningShares
 from counterpoise.flow.impact.fit import Z95
 from counterpoise.flow.measures import measure
 from reference.binance_recordings import CAPTURES, read_recording
@@ -147,6 +149,70 @@ def test_a_hole_in_the_grid_is_no_step() -> None:
 def test_what_cannot_be_told_is_refused(change: object, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         shares(change(pair(SEEDS[7], 500)))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("lags", [0, 2])
+def test_a_window_is_the_batch_form_on_its_prices(lags: int) -> None:
+    """To the last bit: after whole blocks and between, before and after the ring of blocks has gone round; holes included."""
+    row, block, kept = pl.int_range(pl.len()), 60, 4
+    prices = pair(SEEDS[9], 700).with_columns(a=pl.when(row % 97 != 50).then("a")).filter(row % 101 != 33)
+    stream = RunningShares("ab", every_ns=SECOND_NS, lags=lags, block=block, blocks=kept)
+    known = prices.select(pl.all_horizontal(pl.col("a", "b").is_not_null()).alias("known"), step=pl.col("ts").diff())
+    run, sound = 0, []
+    for at, (told, step) in enumerate(known.iter_rows()):
+        run = (run + 1 if step == SECOND_NS and run else 1) if told else 0
+        sound += [at] if run >= lags + 2 else []
+    read, compared = {60 * 3, 60 * 3 + 17, 60 * 6, 60 * 9 + 41}, 0
+    for at in range(prices.height):
+        stream.push({"prices": prices[at : at + 1]})
+        count = int(np.searchsorted(sound, at, side="right"))
+        if count in read and sound[count - 1] == at:
+            window = pl.concat([stream.drain(), stream.now()]).tail(2)
+            first = sound[max(0, count // block - kept) * block]
+            batch = information_shares(
+                prices[first - lags - 1 : at + 1], rng=np.random.default_rng(0), lags=lags, block=block, draws=0
+            )
+            assert window["n"].to_list() == [batch.n] * 2
+            assert_frame_equal(window.select(batch.frame.columns[:4]), batch.frame[:, :4], check_exact=True)
+            assert window["component_share"].to_list() == batch.frame["component_share"].to_list()
+            assert window["half_life_steps"].to_list() == [batch.half_life_steps] * 2
+            assert window["residual_correlation"].to_list() == [batch.residual_correlation] * 2
+            compared += 1
+    assert compared == len(read)
+
+
+def test_a_running_share_follows_the_market_that_leads() -> None:
+    """The leader changes half way: the share of the first goes from nearly all to nearly nothing."""
+    rng = np.random.default_rng(SEEDS[10])
+    walk = np.cumsum(rng.normal(0, 1e-4, 4001))
+    ahead, behind = walk[1:], walk[:-1] + rng.normal(0, 2e-5, 4000)
+    first = np.where(np.arange(4000) < 2000, ahead, behind)
+    prices = frame(np.exp(np.column_stack([first, ahead + behind - first])))
+    told = RunningShares("ab", every_ns=SECOND_NS, lags=1, block=100, blocks=5).whole({"prices": prices})
+    share = told.filter(venue="a")["share"]
+    assert share[4:19].min() > 0.95  # type: ignore[operator]
+    assert share[26:].max() < 0.05  # type: ignore[operator]
+    assert (told["ts_local"] - told["since"]).dt.total_seconds().unique().sort().to_list() == [99, 199, 299, 399, 499, 597]
+    assert told.filter(venue="a")["n"].to_list() == [min(100 * (i + 1), 500) for i in range(39)] + [598]
+
+
+def test_a_window_that_says_nothing_is_null_and_wrong_numbers_are_refused() -> None:
+    same = pair(SEEDS[11], 400).with_columns(b="a")
+    told = RunningShares("ab", every_ns=SECOND_NS, lags=0, block=50, blocks=2).whole({"prices": same})
+    assert told["share"].null_count() == told.height == 16
+    for wrong, message in (
+        ({"block": 0}, "must be positive"),
+        ({"lags": -1}, "0 or more"),
+        ({"venues": "aa"}, "each once"),
+    ):
+        with pytest.raises(InputError, match=message):
+            RunningShares(**{"venues": "ab", "every_ns": 1, "lags": 0, "block": 9, "blocks": 1, **wrong})  # type: ignore[arg-type]
+    stream = RunningShares("ab", every_ns=SECOND_NS, lags=0, block=50, blocks=2)
+    stream.push({"prices": same})
+    with pytest.raises(DataError, match="even grid"):
+        stream.event("prices", {"ts": 400 * SECOND_NS + 7, "a": 1.0, "b": 1.0})
+    with pytest.raises(DataError, match="expected a positive price"):
+        stream.event("prices", {"ts": 400 * SECOND_NS, "a": -1.0, "b": 1.0})
 
 
 @pytest.mark.realdata

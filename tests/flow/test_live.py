@@ -17,7 +17,10 @@ from counterpoise.core.errors import DataError, InputError, UnknownName
 from counterpoise.flow.auction.footprint import FootprintBars
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.book.sweeps import Sweeps
+from counterpoise.flow.derivatives.basis import Basis
 from counterpoise.flow.derivatives.liquidations import Liquidations
+from counterpoise.flow.derivatives.open_interest import OpenInterest
+from counterpoise.flow.derivatives.settlements import FundingSettlements
 from counterpoise.flow.live import Live
 from counterpoise.flow.measures import Measures
 from counterpoise.flow.stream import Stream
@@ -189,9 +192,46 @@ def test_most_events_are_one_call_and_no_more(monkeypatch: pytest.MonkeyPatch) -
     """No stream is asked for itself but where it completes a row or must grow."""
     alone: list[str] = []
     usual = Stream._run
-    monkeypatch.setattr(Stream, "_run", lambda stream, events: (alone.append(type(stream).__name__), usual(stream, events)))
+    monkeypatch.setattr(Stream, "_run", lambda one, rows, count: (alone.append(type(one).__name__), usual(one, rows, count)))
     live = Live(streams())
     events = RandomStream(4, pace_ns=20_000_000).events(800)
     for row in rows_of(events):
         live.event(row)
     assert len(alone) < events.rows / 20, alone
+
+
+def test_events_and_tables_side_by_side() -> None:
+    """One mark message feeds all that know of marks; each is what it is alone, saved and restored between."""
+    draw = np.random.default_rng(8)
+    of = {"every_ns": 10**9, "max_age_ns": 5 * 10**9}
+    made = {
+        "bins": Measures(PERP, bins=SECOND),
+        "open": OpenInterest(PERP, **of),
+        "basis": Basis(PERP, **of),
+        "paid": FundingSettlements(),
+    }
+    live, alone = Live(made), OpenInterest(PERP, **of)
+    hour = 3600 * 10**9
+    for i in range(200):
+        ts = 1_700_000_000 * 10**9 + i * 400 * 10**6
+        mark = {"ts_local": ts, "ts_venue": ts, "mark_price": 100.0 + float(draw.normal()), "index_price": 100.0}
+        due = {"funding_rate": 1e-4 * i, "predicted_funding_rate": None, "next_funding_ns": (ts // hour + (i > 90) + 1) * hour}
+        live.row("mark", {**mark, **due})
+        alone.event("mark", mark)
+        if i % 7 == 0:
+            report = {"ts_local": ts, "open_interest": float(draw.integers(1, 9))}
+            live.row("open_interest", report)
+            alone.event("open_interest", report)
+        if i == 77:
+            live = Live(made).restore(live.save())
+    assert live["open.price"] == alone.now()["price"][0]
+    assert live["basis_bps"] is not None
+    assert live.until(ts + 10**9) > 0
+    alone.until(ts + 10**9)
+    assert_frame_equal(live.finish("open"), alone.finish(), check_exact=True)
+    assert live.rows("paid").height == 1
+    assert live["bins.ofi"] is None
+    with pytest.raises(UnknownName, match=r"table 'marks'.*'mark'"):
+        live.row("marks", {})
+    frame = pl.DataFrame({"ts_local": [2 * ts], "mark_price": [1.0], "index_price": [1.0]})
+    assert Live({"basis": Basis(PERP, **of)}).push_tables({"mark": frame}) == 0

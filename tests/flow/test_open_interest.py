@@ -119,7 +119,7 @@ def test_wrong_input() -> None:
         measured([1], [1], dead_zone_bps=-1)
     with pytest.raises(DataError, match="0 or more"):
         measured([-1], [1])
-    with pytest.raises(DataError, match="prices positive"):
+    with pytest.raises(DataError, match=r"mark_price 0\.0, expected a positive price"):
         measured([1], [0])
     with pytest.raises(InputError, match="longer than nothing"):
         open_interest(table("open_interest", (0, 1)), table("mark_price", (0, 1)), PERP, every_ns=0)

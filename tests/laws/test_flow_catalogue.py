@@ -40,7 +40,7 @@ DOMAIN: Final[dict[str, tuple[str, ...]]] = {
     "Kyle": ("illiquidity",),
     "Amihud": ("illiquidity",),
     "Roll": ("illiquidity",),
-    "information share": ("information_shares",),
+    "information share": ("information_shares", "running_shares"),
     "absorption": ("absorption",),
     "iceberg": ("icebergs",),
     "spoofing": ("spoofing",),
@@ -72,6 +72,7 @@ READ_IN: Final = {
 }
 # public names that the walk over functions Events → frame and streams does not reach, by why not
 TABLES: Final = "takes a frame of another measure or of a venue, not events; laws in its own tests"
+TOLD: Final = "takes tables, not events; laws in test_flow_tables"
 FITS: Final = "fits a model to a frame; the answer is a set of numbers with errors"
 NUMBERS: Final = "a number or few from numbers"
 RESULT: Final = "holds a result; does not measure"
@@ -80,13 +81,19 @@ MARKETS: Final = "takes several markets; laws in test_flow_markets"
 NOT_WALKED: Final[dict[str, str]] = {
     **dict.fromkeys(
         (
-            "add_up", "basis", "by_node", "chain_changes", "chain_flow", "composite", "diagonal_imbalances", "funding",
-            "funding_settlements", "integrated_ofi", "merged_book", "nodes", "open_interest", "option_and_perp_flow",
-            "option_flow", "option_flow_by_strike", "option_trades", "prices_on_grid", "relative_volume", "resilience",
-            "session_auction",
-            "stacked_imbalances", "value_area", "wallets", "weighted_option_trades",
+            "add_up", "by_node", "composite", "diagonal_imbalances", "integrated_ofi", "merged_book", "nodes",
+            "option_and_perp_flow", "option_trades", "prices_on_grid", "relative_volume", "resilience", "session_auction",
+            "stacked_imbalances", "value_area", "wallets",
         ),
         TABLES,
+    ),
+    **dict.fromkeys(
+        (
+            "Basis", "ChainChanges", "ChainFlow", "Funding", "FundingSettlements", "OpenInterest", "OptionFlow",
+            "OptionFlowByStrike", "RunningShares", "WeightedOptionTrades", "basis", "chain_changes", "chain_flow", "funding",
+            "funding_settlements", "open_interest", "option_flow", "option_flow_by_strike", "weighted_option_trades",
+        ),
+        TOLD,
     ),
     **dict.fromkeys(
         (
@@ -106,7 +113,7 @@ NOT_WALKED: Final[dict[str, str]] = {
     **dict.fromkeys(
         (
             "Bins", "CoverageRule", "Impact", "Rates", "Session", "Sessions", "TemporaryImpact", "TimeOfDay", "TransientImpact",
-            "WalletRules", "Stream",
+            "WalletRules", "Stream", "TableStream",
         ),
         RULE,
     ),

@@ -16,6 +16,7 @@ from counterpoise import flow
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.catalogue import CATALOGUE
 from counterpoise.flow.column import Column, Group
+from counterpoise.flow.stream import Stream
 from counterpoise.market.event import Events
 from reference.law_cases import SECOND, Case, cases_of, noun_of
 
@@ -78,10 +79,10 @@ def measures() -> dict[str, Found]:
 
 
 def streams() -> dict[str, Found]:
-    """Every class of the stage that takes events piece by piece, with each of its settings."""
+    """Every class of the stage that takes market events piece by piece, with each of its settings."""
     out: dict[str, Found] = {}
     for name, member in public_members().items():
-        if inspect.isclass(member) and hasattr(member, "step") and hasattr(member, "finish") and name not in ABSTRACT:
+        if inspect.isclass(member) and issubclass(member, Stream) and name not in ABSTRACT:
             out |= ways(member, skip=0)
     return out
 

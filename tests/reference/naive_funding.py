@@ -41,6 +41,36 @@ def naive_funding(payments: list[tuple[int, float | None]]) -> list[dict[str, An
     return out
 
 
+def naive_settlements(marks: list[dict[str, Any]], max_age_ns: int) -> list[dict[str, Any]]:
+    """Payments that marks saw happen: rows of one stamp of the next payment are one interval."""
+    intervals: list[list[dict[str, Any]]] = []
+    for mark in marks:
+        stamp = mark["next_funding_ns"]
+        if stamp is None:
+            continue
+        if not intervals or stamp - intervals[-1][-1]["next_funding_ns"] > MINUTE:
+            intervals.append([])
+        intervals[-1].append(mark)
+    out = []
+    for number, rows in enumerate(intervals[:-1]):
+        due = rows[0]["next_funding_ns"]
+        shown = [r for r in rows if r["funding_rate"] is not None]
+        foretold = [r["predicted_funding_rate"] for r in intervals[number - 1]] if number else []
+        said = [value for value in foretold if value is not None]
+        age = due - (shown[-1]["ts_venue"] or shown[-1]["ts_local"]) if shown else -1
+        out.append(
+            {
+                "ts_local": intervals[number + 1][0]["ts_local"],
+                "ts": due,
+                "funding_rate": shown[-1]["funding_rate"] if shown and age <= max_age_ns else None,
+                "predicted": said[-1] if said else None,
+                "first_rate": rows[0]["funding_rate"] if number else None,
+                "age_ns": age,
+            }
+        )
+    return out
+
+
 def naive_latest(said: Said, at: int, max_age_ns: int) -> tuple[float | None, int | None]:
     """The last value said before a time, and its age."""
     held = [(ts, value) for ts, value in said if ts < at and value is not None]

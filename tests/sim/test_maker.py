@@ -7,7 +7,7 @@ import pytest
 
 from counterpoise.core.errors import ConfigError, InputError
 from counterpoise.sim.kernels.maker import run_makers
-from counterpoise.sim.maker import MakerModel, maker_paths, maker_quotes
+from counterpoise.sim.maker.avellaneda_stoikov import MakerModel, maker_paths, maker_quotes
 from reference.naive_maker import path
 from reference.naive_market import Xoshiro
 

@@ -33,14 +33,23 @@ from counterpoise.flow.cross.lead_lag import LeadLag, lead_lag
 from counterpoise.flow.cross.market_bins import MarketBins, market_bins
 from counterpoise.flow.cross.merged_book import merged_book
 from counterpoise.flow.cross.rates import Rates
-from counterpoise.flow.derivatives.basis import basis
-from counterpoise.flow.derivatives.chain_flow import chain_changes, chain_flow
+from counterpoise.flow.cross.running_shares import RunningShares
+from counterpoise.flow.derivatives.basis import Basis, basis
+from counterpoise.flow.derivatives.chain_changes import ChainChanges, chain_changes
+from counterpoise.flow.derivatives.chain_flow import ChainFlow, chain_flow
 from counterpoise.flow.derivatives.coverage import CoverageRule
-from counterpoise.flow.derivatives.funding import funding, funding_settlements
+from counterpoise.flow.derivatives.funding import Funding, funding
 from counterpoise.flow.derivatives.liquidations import LiquidationEpisodes, Liquidations, liquidation_episodes, liquidations
-from counterpoise.flow.derivatives.open_interest import open_interest
-from counterpoise.flow.derivatives.option_trades import option_trades, weighted_option_trades
-from counterpoise.flow.derivatives.options_flow import option_and_perp_flow, option_flow, option_flow_by_strike
+from counterpoise.flow.derivatives.open_interest import OpenInterest, open_interest
+from counterpoise.flow.derivatives.option_trades import WeightedOptionTrades, option_trades, weighted_option_trades
+from counterpoise.flow.derivatives.options_flow import (
+    OptionFlow,
+    OptionFlowByStrike,
+    option_and_perp_flow,
+    option_flow,
+    option_flow_by_strike,
+)
+from counterpoise.flow.derivatives.settlements import FundingSettlements, funding_settlements
 from counterpoise.flow.impact.cross_impact_fit import CrossImpactFit, fit_cross_impact
 from counterpoise.flow.impact.illiquidity import Illiquidity, illiquidity
 from counterpoise.flow.impact.impact import NO_IMPACT, Impact, ImpactCost, TemporaryImpact, TransientImpact
@@ -63,6 +72,7 @@ from counterpoise.flow.participants.event_features import EventFeatures, event_f
 from counterpoise.flow.participants.participants import Participants
 from counterpoise.flow.participants.size_groups import SizeGroups, size_groups
 from counterpoise.flow.stream import Stream
+from counterpoise.flow.tables import TableStream
 from counterpoise.flow.tape.divergence import Divergences, Swings, chance_of_divergence, divergences, swings
 from counterpoise.flow.tape.seasonality import TimeOfDay, relative_volume
 from counterpoise.flow.tape.sized_flow import SizedFlow, sized_flow
@@ -78,8 +88,11 @@ __all__ = [
     "NO_IMPACT",
     "VALUE_AREAS",
     "Absorption",
+    "Basis",
     "BestQuotes",
     "Bins",
+    "ChainChanges",
+    "ChainFlow",
     "Consolidated",
     "CoverageRule",
     "CrossImpactFit",
@@ -90,6 +103,8 @@ __all__ = [
     "EventFeatures",
     "Footprint",
     "FootprintBars",
+    "Funding",
+    "FundingSettlements",
     "Icebergs",
     "Ignition",
     "Illiquidity",
@@ -108,10 +123,14 @@ __all__ = [
     "Microprice",
     "NakedLevels",
     "OfiImpact",
+    "OpenInterest",
+    "OptionFlow",
+    "OptionFlowByStrike",
     "Participants",
     "Profile",
     "PropagatorFit",
     "Rates",
+    "RunningShares",
     "Session",
     "SessionProfile",
     "Sessions",
@@ -123,6 +142,7 @@ __all__ = [
     "Stuffing",
     "Sweeps",
     "Swings",
+    "TableStream",
     "Tape",
     "TemporaryImpact",
     "TimeOfDay",
@@ -131,6 +151,7 @@ __all__ = [
     "WalletClusters",
     "WalletRules",
     "Wash",
+    "WeightedOptionTrades",
     "add_up",
     "basis",
     "best_quotes",

@@ -22,8 +22,19 @@ from counterpoise.flow.cross import (
     lead_lag,
     market_bins,
     merged_book,
+    running_shares,
 )
-from counterpoise.flow.derivatives import basis, chain_flow, funding, liquidations, open_interest, options_flow
+from counterpoise.flow.derivatives import (
+    basis,
+    chain_changes,
+    chain_flow,
+    funding,
+    liquidations,
+    open_interest,
+    option_trades,
+    options_flow,
+    settlements,
+)
 from counterpoise.flow.impact import (
     cross_impact_fit,
     illiquidity,
@@ -71,10 +82,13 @@ CATALOGUE: Final[tuple[Group, ...]] = (
     *trade_sizes.GROUPS,
     *wash.GROUPS,
     *basis.GROUPS,
+    *chain_changes.GROUPS,
     *chain_flow.GROUPS,
     *funding.GROUPS,
+    *settlements.GROUPS,
     *liquidations.GROUPS,
     *open_interest.GROUPS,
+    *option_trades.GROUPS,
     *options_flow.GROUPS,
     *best_quotes.GROUPS,
     *by_node.GROUPS,
@@ -85,6 +99,7 @@ CATALOGUE: Final[tuple[Group, ...]] = (
     *lead_lag.GROUPS,
     *market_bins.GROUPS,
     *merged_book.GROUPS,
+    *running_shares.GROUPS,
     *event_features.GROUPS,
     *participants.GROUPS,
     *size_groups.GROUPS,

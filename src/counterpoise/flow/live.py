@@ -9,21 +9,23 @@ import msgspec
 import polars as pl
 
 from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.flow.memory import Memory
 from counterpoise.flow.packed import Packed
 from counterpoise.flow.stream import EventRow, Stream
+from counterpoise.flow.tables import TableStream
 from counterpoise.market.event import Events
 
 __all__ = ["Live"]
 
 
 class Live:
-    """Streams of one instrument, fed together.
+    """Streams of one instrument, fed together: market events to those of events, rows of tables to those of tables.
 
     Parameters
     ----------
-    streams : mapping of str to Stream
-        Any measures with a memory, each under a name of your choice; at least one, all of one instrument. They are its own
-        from then on.
+    streams : mapping of str to Stream or TableStream
+        Any measures with a memory, each under a name of your choice; at least one. Those of an instrument are all of one. They
+        are its own from then on.
 
     Raises
     ------
@@ -46,13 +48,16 @@ class Live:
     True
     """
 
-    def __init__(self, streams: Mapping[str, Stream]) -> None:
+    def __init__(self, streams: Mapping[str, Memory]) -> None:
         if not streams:
             raise InputError('no stream given; give at least one, as Live({"bins": Measures(instrument, bins=bins)})')
-        ids = sorted({stream.instrument.id for stream in streams.values()})
+        instruments = [getattr(stream, "instrument", None) for stream in streams.values()]
+        ids = sorted({instrument.id for instrument in instruments if instrument is not None})
         if len(ids) > 1:
             raise InputError(f"streams of {' and '.join(ids)}, expected one instrument; make one Live of each")
         self._streams = dict(streams)
+        self._of_events = [stream for stream in streams.values() if isinstance(stream, Stream)]
+        self._of_tables = [stream for stream in streams.values() if isinstance(stream, TableStream)]
         self._columns = {name: stream.now().columns for name, stream in self._streams.items()}
         self._packed: Packed | None = None
         self._waiting = 0
@@ -61,20 +66,54 @@ class Live:
 
     def event(self, row: EventRow) -> int:
         """Take one event, as `counterpoise.flow.stream.Stream.event`; returns how many rows wait. Raises as there."""
-        if self._packed is None:
-            self._packed = Packed(self._streams.values())
-        if self._packed.event(row):
+        if self._packed is None and self._of_events:
+            self._packed = Packed(self._of_events)
+        if self._packed is not None and self._packed.event(row):
             self._count()
         return self._waiting
 
     def push(self, events: Events) -> int:
         """Take events, as those of a recording that warms it up; returns how many rows wait. Raises as `event`."""
         self._tell_time()
-        for stream in self._streams.values():
+        for stream in self._of_events:
             stream.push(events)
         if self._packed is not None:
             self._packed.fit()
         return self._count()
+
+    def row(self, table: str, row: Mapping[str, Any]) -> int:
+        """Take one row of a table, as `counterpoise.flow.tables.TableStream.event`; returns how many rows wait.
+
+        Every stream with such a table takes of the row the columns that it knows. Where one refuses it, those named before it
+        have taken it.
+
+        Raises
+        ------
+        UnknownName
+            If no stream has such a table. Else as there.
+        """
+        for stream in self._taking(table):
+            stream.event(table, row)
+        return self._count()
+
+    def push_tables(self, frames: Mapping[str, pl.DataFrame]) -> int:
+        """Take rows of tables, all up to a moment; returns how many rows wait. Raises as `row`."""
+        takers = {id(stream): stream for table in frames for stream in self._taking(table)}
+        for stream in takers.values():
+            stream.push({of: frame for of, frame in frames.items() if of in stream.tables})
+        return self._count()
+
+    def until(self, ts_ns: int) -> int:
+        """Let time pass for the streams of tables though no row says so; returns how many rows wait."""
+        for stream in self._of_tables:
+            stream.until(ts_ns)
+        return self._count()
+
+    def _taking(self, table: str) -> list[TableStream]:
+        found = [stream for stream in self._of_tables if table in stream.tables]
+        if not found:
+            raise UnknownName("table", table, {name for stream in self._of_tables for name in stream.tables})
+        return found
 
     def _count(self) -> int:
         self._waiting = sum([stream.waiting for stream in self._streams.values()])
@@ -134,7 +173,7 @@ class Live:
         self._count()
         return rows
 
-    def _stream(self, name: str) -> Stream:
+    def _stream(self, name: str) -> Memory:
         name = name or next(iter(self._streams))
         if name not in self._streams:
             raise UnknownName("stream", name, self._streams)
@@ -176,7 +215,7 @@ class Live:
         return self
 
 
-def _restore(streams: Mapping[str, Stream], held: Mapping[str, bytes]) -> None:
+def _restore(streams: Mapping[str, Memory], held: Mapping[str, bytes]) -> None:
     for name, stream in streams.items():
         stream.restore(held[name])
 

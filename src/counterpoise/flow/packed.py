@@ -116,7 +116,7 @@ class Packed:
             waiting |= bool(stream._state[WRITTEN])
             stream._keep(out)
             if not taken:
-                stream._run(self._columns)
+                stream._run(self._columns, 1)
                 waiting = True
         self.fit()
         return waiting

@@ -63,6 +63,9 @@ class RejectReason(StrEnum):
     BOOK_NOT_SYNCED = "book_not_synced"  # retry when the book is back
     UNKNOWN_ORDER = "unknown_order"  # query
     DUPLICATE_ID = "duplicate_id"  # query
+    QUOTE_EXPIRED = "quote_expired"  # ask again: too late, or the request was answered
+    LAST_LOOK = "last_look"  # ask again, elsewhere: the dealer looked and declined
+    ALL_OR_NONE = "all_or_none"  # take the size quoted, or ask for another
 
 
 _LEGAL: Final = {

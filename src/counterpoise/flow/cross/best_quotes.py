@@ -14,8 +14,8 @@ from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.cells import STATE_NAMES, UTC_NS
 from counterpoise.flow.column import Column, Group
-from counterpoise.flow.derivatives.latest import times_of
 from counterpoise.flow.kernels import best as k
+from counterpoise.flow.numbers import times_of
 from counterpoise.flow.stream import Stream
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import permutations
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import AnyArray, Bool1D, Float1D, Float2D
-from counterpoise.core.errors import DataError, InputError, NumericalError
+from counterpoise.core.arrays import Float1D, Float2D
+from counterpoise.core.errors import DataError, InputError
 from counterpoise.flow.column import Column, Group
+from counterpoise.flow.cross.running_shares import MOST_VENUES, RunningShares
+from counterpoise.flow.cross.vecm import ROWS_PER_COEFFICIENT, Moments, Vecm, moments_of, shares_of
 from counterpoise.flow.impact.fit import Fit, block_starts, columns_of, draw_blocks
+from counterpoise.flow.kernels import cross_moments as k
 
 __all__ = ["GROUPS", "InformationShares", "information_shares"]
-
-_MOST_VENUES: Final = 6  # 720 orderings
-_ROWS_PER_COEFFICIENT: Final = 10
 
 GROUPS: Final = (
     Group(
@@ -80,18 +79,6 @@ class InformationShares(Fit):
     half_life_steps: float
 
 
-class _Model(NamedTuple):
-    adjustment: Float2D  # (k, k - 1)
-    noise: Float2D  # (k, k) covariance of residuals
-
-
-class _Sample(NamedTuple):
-    """Rows of the regression: differences on an intercept, the gaps before, and lagged differences."""
-
-    differences: Float2D
-    design: Float2D
-
-
 def information_shares(
     prices: pl.DataFrame,
     *,
@@ -135,9 +122,10 @@ def information_shares(
 
     Notes
     -----
-    A row counts when it and the lags before it are known and follow each other on the grid. Between the bounds nothing is
-    known: what venues do at the same grid point is given to the first of an ordering. Bounds narrow with a finer grid, until
-    stale quotes pass for slow venues. O(n k² lags² + draws blocks).
+    It is that of `counterpoise.flow.cross.running_shares.RunningShares`, whose window is the whole sample. A row counts when it
+    and the lags before it are known and follow each other on the grid. Between the bounds nothing is known: what venues do at
+    the same grid point is given to the first of an ordering. Bounds narrow with a finer grid, until stale quotes pass for slow
+    venues. O(k² lags² (n + draws blocks)).
 
     References
     ----------
@@ -145,20 +133,21 @@ def information_shares(
     Baillie, Booth, Tse, Zabotina (2002), doi:10.1016/S1386-4181(02)00027-7: how the two are related, and the bounds.
     """
     venues = tuple(name for name in prices.columns if name != "ts")
-    log_price, follows = _log_prices(prices, venues)
+    known, step = _on_grid(prices, venues)
     most = most_lags if lags is None else lags
     if most < 0:
         raise InputError(f"lags are 0 or more, found {most}")
-    bic = tuple(_bic(log_price, follows, lags=p, most=most) for p in (range(most + 1) if lags is None else [most]))
+    widest = _Sample(known, venues, step, lags=most, block=prices.height, blocks=1).moments()
+    tried = [widest.with_lags(p) for p in (range(most + 1) if lags is None else [most])]
+    bic = tuple(Vecm.fit(_enough(moments)).bic(moments.n) for moments in tried)
     chosen = int(np.argmin(bic)) if lags is None else most
-    sample = _sample(log_price, follows, lags=chosen, most=chosen)
-    residuals, slopes = _regress(sample)
-    k, n = len(venues), len(residuals)
-    model = _Model(slopes[1:k].T, residuals.T @ residuals / n)
-    shares, component = _shares(model)
+    n = _Sample(known, venues, step, lags=chosen, block=prices.height, blocks=1).moments().n
     size = max(int(np.sqrt(n)), 5 * (chosen + 1)) if block is None else block
-    blocks = len(block_starts(n, block=size)) if draws else 0
-    errors = _errors(sample, block=size, draws=draws, rng=rng) if draws else np.full((2, k), np.nan)
+    blocks = len(block_starts(int(n), block=size)) if draws else 0
+    sample = _Sample(known, venues, step, lags=chosen, block=max(size, 1), blocks=int(n) // max(size, 1) + 1)
+    model = Vecm.fit(_enough(sample.moments()))
+    shares, component = shares_of(model)
+    errors = _errors(sample, draws=draws, rng=rng) if draws else np.full((2, len(venues)), np.nan)
     frame = pl.DataFrame(
         {
             "venue": venues,
@@ -171,108 +160,89 @@ def information_shares(
         },
         nan_to_null=True,
     )
-    correlation = np.corrcoef(residuals.T) - np.eye(k)
     return InformationShares(
         frame=frame,
         venues=venues,
         lags=chosen,
         bic=bic,
-        n=n,
+        n=int(n),
         blocks=blocks,
         draws=draws,
         adjustment=model.adjustment,
-        residual_correlation=float(np.abs(correlation).max()),
-        residual_autocorrelation=_autocorrelation(residuals),
-        half_life_steps=_half_life(slopes, venues=k, lags=chosen),
+        residual_correlation=model.residual_correlation,
+        residual_autocorrelation=_autocorrelation(sample.residuals(model)),
+        half_life_steps=model.half_life(),
     )
 
 
-def _log_prices(prices: pl.DataFrame, venues: tuple[str, ...]) -> tuple[Float2D, Bool1D]:
-    """(n, k) log prices, NaN where unknown; and which rows follow the one before on the grid."""
-    if not 2 <= len(venues) <= _MOST_VENUES or "ts" not in prices.columns:
-        raise InputError(f"give ts and 2 to {_MOST_VENUES} columns of prices, found {', '.join(prices.columns) or 'none'}")
-    values = columns_of(prices, **{name: name for name in venues}).fill_null(float("nan")).to_numpy()
-    if (values <= 0).any():
+class _Sample:
+    """Prices of a whole sample in the blocks of a stream whose window never ends."""
+
+    def __init__(self, prices: pl.DataFrame, venues: tuple[str, ...], step: int, *, lags: int, block: int, blocks: int) -> None:
+        self._prices = prices
+        self._fresh = RunningShares(venues, every_ns=step, lags=lags, block=block, blocks=blocks, told=False)
+        self._stream = RunningShares(venues, every_ns=step, lags=lags, block=block, blocks=blocks, told=False)
+        self._stream.push({"prices": prices})
+
+    def moments(self) -> Moments:
+        return self._stream.moments()
+
+    def whole_blocks(self) -> Float2D:
+        """Blocks to draw from; the last takes what is left over."""
+        blocks = self._stream.blocks()
+        left = len(blocks) - int(self._stream.whole_blocks)
+        if left:
+            pooled = np.zeros(blocks.shape[1])
+            k.pool(blocks[-2:], np.ones(2), self._stream.numbers, pooled)
+            blocks = np.concatenate([blocks[:-2], pooled[None, :]])
+        return blocks
+
+    def residuals(self, model: Vecm) -> Float2D:
+        """(n, k) what the model leaves of each change."""
+        z = self._fresh.regression({"prices": self._prices})
+        about = z - self.moments().mean
+        x = about.shape[1] - model.venues
+        return np.asarray(about[:, x:] - about[:, :x] @ model.slopes)
+
+    def model(self, blocks: Float2D, weights: Float1D) -> Vecm:
+        pooled = np.zeros(blocks.shape[1])
+        k.pool(blocks, weights, self._stream.numbers, pooled)
+        return Vecm.fit(moments_of(pooled, venues=len(self._stream.venues), lags=self._stream.lags))
+
+
+def _on_grid(prices: pl.DataFrame, venues: tuple[str, ...]) -> tuple[pl.DataFrame, int]:
+    """Times and prices, and the step of the grid."""
+    if not 2 <= len(venues) <= MOST_VENUES or "ts" not in prices.columns:
+        raise InputError(f"give ts and 2 to {MOST_VENUES} columns of prices, found {', '.join(prices.columns) or 'none'}")
+    values = columns_of(prices, **{name: name for name in venues})
+    if any((values[name] <= 0).any() for name in venues):
         raise InputError("prices must be positive; give null where a venue had none")
-    steps = np.diff(prices["ts"].to_physical().to_numpy())
+    ts = prices["ts"].to_physical()
+    steps = np.diff(ts.to_numpy())
     if len(steps) == 0:
         raise InputError(f"{prices.height} grid points are no sample")
-    step = steps.min()
+    step = int(steps.min())
     if step <= 0 or (steps % step).any():
         raise DataError(
             f"ts must ascend on an even grid; steps of {step} to {steps.max()} are found: sample again, say with 1 s bins"
         )
-    return np.log(values), np.append(False, steps == step)
+    return values.with_columns(ts.alias("ts")), step
 
 
-def _sample(log_price: Float2D, follows: Bool1D, *, lags: int, most: int) -> _Sample:
-    """Rows that have `most` lags, so that models of fewer lags see the same rows."""
-    change = np.diff(log_price, axis=0, prepend=np.nan)
-    change[~follows] = np.nan
-    first = most + 1
-    n = len(log_price)
-    parts = [change[first - i : n - i] for i in range(1, lags + 1)]
-    before = log_price[first - 1 : n - 1]
-    gaps = before[:, :1] - before[:, 1:]
-    design = np.column_stack([np.ones(len(gaps)), gaps, *parts])
-    deepest = [change[first - i : n - i] for i in range(lags + 1, most + 1)]
-    sound = np.isfinite(np.column_stack([change[first:], design, *deepest])).all(axis=1)
-    if sound.sum() < _ROWS_PER_COEFFICIENT * design.shape[1]:
-        known = f"{int(sound.sum())} grid points with all lags known"
-        raise InputError(f"{known} are too few for {design.shape[1]} coefficients; take a longer span, or fewer lags")
-    return _Sample(change[first:][sound], design[sound])
+def _enough(moments: Moments) -> Moments:
+    """Refuse fewer rows than a model can be told from."""
+    coefficients = len(moments.mean) - moments.venues + 1
+    if moments.n < ROWS_PER_COEFFICIENT * coefficients:
+        known = f"{int(moments.n)} grid points with all lags known"
+        raise InputError(f"{known} are too few for {coefficients} coefficients; take a longer span, or fewer lags")
+    return moments
 
 
-def _regress(sample: _Sample) -> tuple[Float2D, Float2D]:
-    """Residuals and coefficients, all venues at once."""
-    slopes, _, rank, _ = np.linalg.lstsq(sample.design, sample.differences, rcond=None)
-    if rank < sample.design.shape[1]:
-        raise NumericalError(
-            "prices of two venues are the same, or one never moves: there are no shares to tell; drop a column"
-        )
-    return sample.differences - sample.design @ slopes, np.asarray(slopes, np.float64)
-
-
-def _bic(log_price: Float2D, follows: Bool1D, *, lags: int, most: int) -> float:
-    """log |Ω| + coefficients · log n / n."""
-    sample = _sample(log_price, follows, lags=lags, most=most)
-    residuals, slopes = _regress(sample)
-    n = len(residuals)
-    return float(np.linalg.slogdet(residuals.T @ residuals / n)[1] + slopes.size * np.log(n) / n)
-
-
-def _shares(model: _Model) -> tuple[Float2D, Float1D]:
-    """(orderings, k) information shares, and component shares."""
-    weight = np.linalg.svd(model.adjustment.T)[2][-1]
-    total = weight.sum()
-    if abs(total) < 1e-9 or not np.isfinite(total):
-        raise NumericalError("no venue adjusts to another: the prices have no common trend; are these prices of one thing?")
-    k = len(weight)
-    out = np.empty((len(list(permutations(range(k)))), k))
-    for i, order in enumerate(permutations(range(k))):
-        at = list(order)
-        try:
-            factor = np.linalg.cholesky(model.noise[np.ix_(at, at)])
-        except np.linalg.LinAlgError as error:
-            raise NumericalError("residuals of two venues are the same; drop one of them") from error
-        parts = (weight[at] @ factor) ** 2
-        out[i, at] = parts / parts.sum()
-    return out, np.asarray(weight / total)
-
-
-def _errors(sample: _Sample, *, block: int, draws: int, rng: np.random.Generator) -> Float2D:
-    """(2, k) standard errors of the mean information share and of the component share, from products summed per block."""
-    y, x = sample
-    k = y.shape[1]
-    starts = block_starts(len(y), block=block)
-    square, shared, own = (np.add.reduceat(a[:, :, None] * b[:, None, :], starts) for a, b in ((x, x), (x, y), (y, y)))
-    counts = np.diff(np.append(starts, len(y)))
-    found: list[AnyArray] = []
-    for taken in draw_blocks(len(starts), draws=draws, rng=rng).astype(np.float64):
-        sums = [np.tensordot(taken, products, 1) for products in (square, shared, own)]
-        slopes = np.linalg.solve(sums[0], sums[1])
-        noise = (sums[2] - slopes.T @ sums[1]) / (taken @ counts)
-        shares, component = _shares(_Model(slopes[1:k].T, (noise + noise.T) / 2))
+def _errors(sample: _Sample, *, draws: int, rng: np.random.Generator) -> Float2D:
+    """(2, k) standard errors of the mean information share and of the component share, from blocks drawn with replacement."""
+    blocks, found = sample.whole_blocks(), []
+    for taken in draw_blocks(len(blocks), draws=draws, rng=rng).astype(np.float64):
+        shares, component = shares_of(sample.model(blocks, taken))
         found.append(np.array([shares.mean(axis=0), component]))
     return np.asarray(np.std(found, axis=0, ddof=1))
 
@@ -282,19 +252,3 @@ def _autocorrelation(residuals: Float2D) -> float:
     spread = (residuals**2).sum(axis=0)
     found = [np.abs((residuals[lag:] * residuals[:-lag]).sum(axis=0) / spread).max() for lag in range(1, 6)]
     return float(max(found) * np.sqrt(n))
-
-
-def _half_life(slopes: Float2D, *, venues: int, lags: int) -> float:
-    """Steps until the slowest gap is halved: from the largest root of the model below the unit root of the common trend."""
-    k = venues
-    alpha, gammas = slopes[1:k].T, [slopes[k + i * k : k + (i + 1) * k].T for i in range(lags)]
-    gap = np.column_stack([np.ones(k - 1), -np.eye(k - 1)])
-    levels = np.zeros((k * (lags + 1), k * (lags + 1)))
-    levels[:k, :k] = np.eye(k) + alpha @ gap
-    for i, gamma in enumerate(gammas):
-        levels[:k, i * k : (i + 1) * k] += gamma
-        levels[:k, (i + 1) * k : (i + 2) * k] -= gamma
-    levels[k:, : k * lags] = np.eye(k * lags)
-    roots = np.sort(np.abs(np.linalg.eigvals(levels)))[::-1]
-    slowest = roots[1]
-    return float("inf") if slowest >= 1 - 1e-9 else float(np.log(0.5) / np.log(max(slowest, 1e-300)))

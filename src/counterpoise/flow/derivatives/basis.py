@@ -7,24 +7,29 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import AnyArray, Float1D, Int1D
+from counterpoise.core.arrays import AnyArray, Float1D, Int1D, Int2D
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.core.units import DAY_NS, HOUR_NS, MINUTE_NS, format_time
-from counterpoise.flow.cells import UTC_NS
+from counterpoise.flow.cells import UTC_NS, real
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.derivatives.funding import YEAR_NS
-from counterpoise.flow.derivatives.latest import bin_ends, latest, numbers_of, times_of
+from counterpoise.flow.kernels.latest import END, FIRST, PER_NUMBER
+from counterpoise.flow.kernels.tables import CODE, OPENS, TS
+from counterpoise.flow.memory import words_of
+from counterpoise.flow.table_bins import LatestBins, told_table
 from counterpoise.market.instrument import Instrument, InstrumentKind
 
-__all__ = ["GROUPS", "basis"]
+__all__ = ["GROUPS", "Basis", "basis"]
 
 _FUNDING_AGE_NS: Final = DAY_NS  # three payments of the longest interval that is common
+
+_PRICE, _REFERENCE, _RATE, _FUNDING = (FIRST + number * PER_NUMBER for number in range(4))  # columns: value, age
 
 GROUPS: Final = (
     Group(
         "basis",
         "price of a perpetual or future above its spot or index, and its carry a year",
-        "basis",
+        "Basis",
         ("marks", "bins"),
         (
             Column("ts", "ns", "end of the bin, exclusive"),
@@ -56,114 +61,163 @@ def basis(
     max_age_ns: int = MINUTE_NS,
     min_tenor_ns: int = HOUR_NS,
 ) -> pl.DataFrame:
-    """Basis and carry, one row a bin.
+    """Basis and carry of recorded tables, one row a bin from the first price of the derivative to the last; see `Basis`.
 
     Parameters
     ----------
-    prices : pl.DataFrame
-        ``ts_local`` and the column `price` of the derivative; without `spot` also ``index_price``, as the ``mark`` table has.
-    instrument : Instrument
-        The perpetual or future.
-    every_ns : int
-        Length of a bin; bins end at multiples of it, in ts_local.
-    spot : pl.DataFrame, optional
-        ``ts_local`` and ``price`` of the spot market to compare with, instead of the index.
-    spot_instrument : Instrument, optional
-        Its terms, with `spot`: another base coin, or another quote currency without a `rate`, is refused.
-    rate : pl.DataFrame, optional
-        ``ts_local`` and ``price``: units of the derivative's quote currency for one of the spot's; refused where they are
-        the same.
-    funding : pl.DataFrame, optional
-        As `counterpoise.flow.funding.funding` gives it: the carry of a perpetual, null when a day old.
-    price : str
-        Column of the derivative's price.
-    max_age_ns : int
-        A price older than this at the bin's end is none.
-    min_tenor_ns : int
-        ``annualised`` and ``carry`` of a future are null when less time is left: a tick would be hundreds of percent a year.
-
-    Returns
-    -------
-    pl.DataFrame
-        The columns of `GROUPS`; null where a price is missing or too old.
+    prices, spot, rate, funding : pl.DataFrame
+        Its tables ``mark``, ``spot``, ``rate`` and ``funding``; what lies behind the bin of the last price is not looked at.
+        `spot` needs its terms, `spot_instrument`.
+    instrument, every_ns, spot_instrument, price, max_age_ns, min_tenor_ns
+        As there.
 
     Raises
     ------
     InputError
-        If the instrument is neither a perpetual nor a future, base coins differ, quote currencies without a `rate`, there is
-        a `rate` between equal ones, or a `spot` without its terms.
+        If there is a `spot` without its terms; else as `Basis` and `counterpoise.flow.tables.TableStream.push`.
     DataError
-        If a price is not positive, or one of a future stands after its delivery.
+        As there.
+    """
+    if spot is not None and spot_instrument is None:
+        raise InputError("whether a spot price may be compared depends on its terms; pass spot_instrument= with spot=")
+    stream = Basis(
+        instrument,
+        every_ns=every_ns,
+        spot_instrument=spot_instrument,
+        rate=rate is not None,
+        price=price,
+        max_age_ns=max_age_ns,
+        min_tenor_ns=min_tenor_ns,
+    )
+    given = {"mark": prices, "spot": spot, "rate": rate, "funding": funding}
+    return stream.opened({name: frame for name, frame in given.items() if frame is not None and name in stream.tables})
+
+
+class Basis(LatestBins):
+    """Basis and carry, one row a bin, from the first price of the derivative on.
+
+    Tables, each with ``ts_local``: ``mark`` with a column of the derivative's price, and ``index_price`` when it is compared
+    with that; ``spot`` and ``rate`` with ``price``; of a perpetual ``funding`` with ``annualised``, as
+    `counterpoise.flow.derivatives.funding.Funding` gives it.
+
+    Parameters
+    ----------
+    instrument : Instrument
+        The perpetual or future.
+    every_ns : int
+        Length of a bin; bins end at multiples of it, in ts_local.
+    spot_instrument : Instrument, optional
+        Terms of the spot market to compare with, instead of the index: another base coin, or another quote currency without a
+        `rate`, is refused.
+    rate : bool
+        Whether the reference is in another currency: rows of ``rate`` say how many units of the derivative's quote currency
+        one of the spot's costs. Refused where they are the same.
+    price : str
+        Column of the derivative's price.
+    max_age_ns : int
+        A price older than this at the bin's end is none; funding is none when a day old.
+    min_tenor_ns : int
+        ``annualised`` and ``carry`` of a future are null when less time is left: a tick would be hundreds of percent a year.
+
+    Raises
+    ------
+    InputError
+        If the instrument is neither a perpetual nor a future, base coins differ, quote currencies without a `rate`, or there is
+        a `rate` between equal ones.
 
     Notes
     -----
+    Columns are those of `GROUPS`, null where a price is missing or too old. Prices of a future after its delivery are refused.
     Causal: a bin depends on rows with ts_local before its end only. Both prices are read at the same moment, the bin's end,
-    however old each is: in a fast market the older one makes a basis that was never there, so look at the ages. O(rows).
+    however old each is: in a fast market the older one makes a basis that was never there, so look at the ages. O(rows + bins).
     """
-    _require_terms(instrument, spot_instrument, rate, spot=spot)
-    ts = times_of(prices, "ts_local", what="prices of the derivative")
-    ends = bin_ends(int(ts[0]), int(ts[-1]), every_ns) if len(ts) else np.zeros(0, np.int64)
-    if instrument.expiry_ns is not None and len(ts) and ts[-1] >= instrument.expiry_ns:
-        raise DataError(
-            f"{instrument.id} is delivered at {format_time(instrument.expiry_ns)}, but has prices until "
-            f"{format_time(ts[-1])}; cut them off there, or give the terms of the contract they belong to"
-        )
-    ours, age = _priced(prices, price, ends, max_age_ns=max_age_ns, what="prices of the derivative")
-    table, column = (prices, "index_price") if spot is None else (spot, "price")
-    theirs, their_age = _priced(table, column, ends, max_age_ns=max_age_ns, what="reference prices")
-    if rate is not None:
-        theirs = theirs * _priced(rate, "price", ends, max_age_ns=max_age_ns, what="currency rates")[0]
-    tenor, annualised, carry = _a_year(instrument, ends, ours / theirs, min_tenor_ns)
-    if funding is not None and instrument.kind is InstrumentKind.PERP:
-        stamps = times_of(funding, "ts_local", what="funding")
-        rates = numbers_of(funding, "annualised", what="funding")
-        carry, _ = latest(stamps, rates, ends, max_age_ns=_FUNDING_AGE_NS)
-    columns: dict[str, AnyArray] = {
-        "ts": ends,
-        "price": ours,
-        "reference": theirs,
-        "basis": ours - theirs,
-        "basis_bps": (ours / theirs - 1) * 1e4,
-        "tenor_ns": tenor,
-        "annualised": annualised,
-        "carry": carry,
-        "price_age_ns": age,
-        "reference_age_ns": their_age,
-    }
-    frame = pl.DataFrame(columns, nan_to_null=True)
-    known = {"price_age_ns": "price", "reference_age_ns": "reference"}
-    ages = [pl.when(pl.col(of).is_not_null()).then(pl.col(name)).alias(name) for name, of in known.items()]
-    left = pl.when(pl.col("tenor_ns") > 0).then(pl.col("tenor_ns")).alias("tenor_ns")
-    return frame.with_columns(pl.col("ts").cast(UTC_NS), left, *ages)
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        *,
+        every_ns: int,
+        spot_instrument: Instrument | None = None,
+        rate: bool = False,
+        price: str = "mark_price",
+        max_age_ns: int = MINUTE_NS,
+        min_tenor_ns: int = HOUR_NS,
+    ) -> None:
+        _require_terms(instrument, spot_instrument, rate=rate)
+        against_index = spot_instrument is None
+        tables = {
+            "mark": told_table(OPENS, "prices of the derivative", {price: 0, **({"index_price": 1} if against_index else {})})
+        }
+        if not against_index:
+            tables["spot"] = told_table(OPENS + 1, "reference prices", {"price": 1})
+        if rate:
+            tables["rate"] = told_table(OPENS + 2, "currency rates", {"price": 2})
+        if instrument.kind is InstrumentKind.PERP:
+            tables["funding"] = told_table(OPENS + 3, "funding", {"annualised": 3}, kind="real")
+        super().__init__(tables, every_ns=every_ns, max_age_ns=(max_age_ns,) * 3 + (_FUNDING_AGE_NS,))
+        self.instrument = instrument
+        self._spot = "" if spot_instrument is None else spot_instrument.id
+        self._rate, self._price, self._min_tenor_ns = rate, price, min_tenor_ns
+
+    def _of(self) -> str:
+        return words_of(self.instrument)
+
+    def _words(self) -> str:
+        return f"{self._spot}, {self._rate}, {self._price}, {self._min_tenor_ns}"
+
+    def _look(self, rows: Int2D) -> None:
+        expiry = self.instrument.expiry_ns
+        late = rows[(rows[:, CODE] == OPENS) & (rows[:, TS] >= expiry), TS] if expiry is not None else rows[:0, TS]
+        if expiry is not None and len(late):
+            raise DataError(
+                f"{self.instrument.id} is delivered at {format_time(expiry)}, but has prices until "
+                f"{format_time(late[-1])}; cut them off there, or give the terms of the contract they belong to"
+            )
+        super()._look(rows)
+
+    def _begin(self, first_ns: int, last_ns: int) -> None:
+        super()._begin(first_ns, last_ns)
+        if self.instrument.expiry_ns is not None:
+            self._horizon = min(self._horizon, self.instrument.expiry_ns - 1)
+
+    def _frame(self, rows: Int2D) -> pl.DataFrame:
+        ends, ours, theirs = rows[:, END], real(rows, _PRICE), real(rows, _REFERENCE)
+        if self._rate:
+            theirs = theirs * real(rows, _RATE)
+        tenor, annualised, carry = _a_year(self.instrument, ends, ours / theirs, self._min_tenor_ns)
+        columns: dict[str, AnyArray] = {
+            "ts": ends,
+            "price": ours,
+            "reference": theirs,
+            "basis": ours - theirs,
+            "basis_bps": (ours / theirs - 1) * 1e4,
+            "tenor_ns": tenor,
+            "annualised": annualised,
+            "carry": real(rows, _FUNDING) if self.instrument.kind is InstrumentKind.PERP else carry,
+            "price_age_ns": rows[:, _PRICE + 1],
+            "reference_age_ns": rows[:, _REFERENCE + 1],
+        }
+        frame = pl.DataFrame(columns, nan_to_null=True)
+        known = {"price_age_ns": "price", "reference_age_ns": "reference"}
+        ages = [pl.when(pl.col(of).is_not_null()).then(pl.col(name)).alias(name) for name, of in known.items()]
+        left = pl.when(pl.col("tenor_ns") > 0).then(pl.col("tenor_ns")).alias("tenor_ns")
+        return frame.with_columns(pl.col("ts").cast(UTC_NS), left, *ages)
 
 
-def _require_terms(
-    instrument: Instrument, terms: Instrument | None, rate: pl.DataFrame | None, *, spot: pl.DataFrame | None
-) -> None:
+def _require_terms(instrument: Instrument, terms: Instrument | None, *, rate: bool) -> None:
     if instrument.kind not in (InstrumentKind.PERP, InstrumentKind.FUTURE):
         raise InputError(f"{instrument.id} is of kind {instrument.kind.value}; a basis is that of a perp or a future")
     if terms is None:
-        if spot is not None:
-            raise InputError("whether a spot price may be compared depends on its terms; pass spot_instrument= with spot=")
         return
     if terms.base != instrument.base:
         raise InputError(f"{instrument.id} is of {instrument.base}, {terms.id} of {terms.base}; compare markets of one coin")
-    if terms.quote != instrument.quote and rate is None:
+    if terms.quote != instrument.quote and not rate:
         raise InputError(
             f"{instrument.id} is quoted in {instrument.quote}, {terms.id} in {terms.quote}; pass rate=, the price of one "
             f"{terms.quote} in {instrument.quote}"
         )
-    if terms.quote == instrument.quote and rate is not None:
+    if terms.quote == instrument.quote and rate:
         raise InputError(f"{instrument.id} and {terms.id} are both quoted in {terms.quote}; leave rate= out")
-
-
-def _priced(frame: pl.DataFrame, column: str, ends: Int1D, *, max_age_ns: int, what: str) -> tuple[Float1D, Int1D]:
-    """Last price before each bin's end, and its age."""
-    ts, values = times_of(frame, "ts_local", what=what), numbers_of(frame, column, what=what)
-    bad = np.flatnonzero(values <= 0)
-    if len(bad):
-        raise DataError(f"{what}: row {bad[0]} has {column} {values[bad[0]]}, expected a positive price; drop such rows")
-    return latest(ts, values, ends, max_age_ns=max_age_ns)
 
 
 def _a_year(instrument: Instrument, ends: Int1D, ratio: Float1D, min_tenor_ns: int) -> tuple[Int1D, Float1D, Float1D]:

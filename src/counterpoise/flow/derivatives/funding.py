@@ -5,33 +5,46 @@ A positive rate is paid by longs to shorts.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import Bool1D, Float1D, Int1D
+from counterpoise.core.arrays import AnyArray, Int1D, Int2D
 from counterpoise.core.errors import DataError, InputError, UnknownName
-from counterpoise.core.units import DAY_NS, HOUR_NS, MINUTE_NS, format_duration, format_time
-from counterpoise.flow.cells import UTC_NS
+from counterpoise.core.units import DAY_NS, HOUR_NS, format_duration, format_time
+from counterpoise.flow.cells import UTC_NS, real
 from counterpoise.flow.column import Column, Group
-from counterpoise.flow.derivatives.latest import numbers_of, times_of
+from counterpoise.flow.kernels import funding as k
+from counterpoise.flow.kernels.tables import CODE, OPENS, TOLD, TS
+from counterpoise.flow.tables import Field, Table, TableStream
 
-__all__ = ["GROUPS", "INTERVALS_NS", "YEAR_NS", "RateUnit", "funding", "funding_settlements"]
+__all__ = ["GROUPS", "INTERVALS_NS", "YEAR_NS", "Funding", "RateUnit", "funding"]
 
 RateUnit = Literal["fraction", "percent"]
 YEAR_NS: Final = 365 * DAY_NS
 INTERVALS_NS: Final = tuple(hours * HOUR_NS for hours in (1, 2, 4, 8))
-_SLACK_NS: Final = MINUTE_NS  # stamps come some milliseconds late
 _MOST: Final = 0.1  # no venue lets a payment be a tenth of the position
 _USUAL_MOST: Final = 0.005  # a median above it for a month would eat a third of the position
 _ENOUGH: Final = 60
+_PAYMENTS: Final = Table(
+    OPENS,
+    "funding payments",
+    (
+        Field("ts", TOLD, "time"),
+        Field("ts_local", TS, "time"),
+        Field("funding_rate", TOLD + 1),
+        Field("predicted", TOLD + 2, needed=False),
+        Field("first_rate", TOLD + 3, needed=False),
+    ),
+)
 
 GROUPS: Final = (
     Group(
         "funding",
         "payments of a perpetual, annualised by the interval each was paid for",
-        "funding",
+        "Funding",
         ("marks",),
         (
             Column("ts_local", "ns", "when the payment was known"),
@@ -52,182 +65,135 @@ GROUPS: Final = (
 
 
 def funding(payments: pl.DataFrame, *, interval_ns: int | None = None, unit: RateUnit | None = None) -> pl.DataFrame:
-    """Annualise and add up payments of one perpetual.
+    """Annualise and add up recorded payments of one perpetual, one row a payment; see `Funding`. Raises as there."""
+    return Funding(interval_ns=interval_ns, unit=unit).whole({"payments": payments})
+
+
+class Funding(TableStream):
+    """Payments of one perpetual, annualised and added up, one row a payment.
+
+    Table ``payments``: ``ts`` (due, ns or datetime, ascending) and ``funding_rate``; where known also ``ts_local`` (when it was
+    known; else ``ts``), ``predicted`` and ``first_rate``, as `counterpoise.flow.derivatives.settlements.FundingSettlements`
+    gives them.
 
     Parameters
     ----------
-    payments : pl.DataFrame
-        ``ts`` (due, ns or datetime, ascending) and ``funding_rate``; where known also ``ts_local`` (when it was known; else
-        ``ts``), ``predicted`` and ``first_rate``, as `funding_settlements` gives them.
     interval_ns : int, optional
         What every payment is for. Without it, the time since the payment before, if that is 1, 2, 4 or 8 h.
     unit : {"fraction", "percent"}, optional
         What the rates are in. Without it fractions, and rates that can only be percent are refused.
 
-    Returns
-    -------
-    pl.DataFrame
-        The columns of `GROUPS`. ``interval_ns`` and ``annualised`` are null for the first payment (unless `interval_ns` is
-        given) and where the time since the last is neither a known interval nor a multiple of the one before.
-
     Raises
     ------
+    UnknownName
+        If there is no such unit.
     InputError
-        If a column is missing, or `interval_ns` not positive.
-    DataError
-        If stamps go back or stand twice, do not fit `interval_ns`, or rates can only be percent.
+        If `interval_ns` is not positive.
 
     Notes
     -----
-    Causal: a row depends on itself and those before. O(rows). A time of 8 h after 4 h is taken for a change of interval, not
-    for a missing payment; give `interval_ns` where it is known.
+    Columns are those of `GROUPS`. ``interval_ns`` and ``annualised`` are null for the first payment (unless `interval_ns` is
+    given) and where the time since the last is neither a known interval nor a multiple of the one before. `push` and `event`
+    refuse, with a DataError, stamps that go back or stand twice or do not fit `interval_ns`, and rates that can only be
+    percent: one above 0.1, or more than half of all so far above 0.005, from the 60th on.
+
+    Causal: a row, and whether it is refused, depends on itself and those before. ``cumulative`` is added in order of the
+    payments. O(rows). A time of 8 h after 4 h is taken for a change of interval, not for a missing payment; give `interval_ns`
+    where it is known.
     """
-    due = times_of(payments, "ts", what="funding payments")
-    rate = _in_fractions(numbers_of(payments, "funding_rate", what="funding payments"), unit)
-    scale = 0.01 if unit == "percent" else 1.0
-    gaps = np.diff(due)
-    if (gaps <= _SLACK_NS).any():
-        row = int(np.argmax(gaps <= _SLACK_NS)) + 1
+
+    rows = staticmethod(k.funding_rows)
+
+    def __init__(self, *, interval_ns: int | None = None, unit: RateUnit | None = None) -> None:
+        if interval_ns is not None and not 0 < interval_ns < 1 << 53:
+            raise InputError(f"a funding interval must be longer than nothing and below 104 days, found {interval_ns} ns")
+        if unit not in (None, "fraction", "percent"):
+            raise UnknownName("unit of funding", str(unit), ("fraction", "percent"))
+        state = np.zeros(k.FUNDING_STATE_SIZE, np.int64)
+        state[k.LAST_DUE] = k.NOTHING
+        settings = np.array([0.01 if unit == "percent" else 1.0, interval_ns or 0, _USUAL_MOST])
+        super().__init__({"payments": _PAYMENTS}, state=state, settings=settings, width=k.FUNDING_WIDTH, row_width=TOLD + 4)
+        self._interval_ns, self._unit = interval_ns, unit
+
+    def _words(self) -> str:
+        return str(self._unit)
+
+    def _packed(self, name: str, frame: pl.DataFrame) -> Int2D:
+        alone = "ts" in frame.columns and "ts_local" not in frame.columns
+        return super()._packed(name, frame.with_columns(ts_local="ts") if alone else frame)
+
+    def _pack(self, name: str, row: Mapping[str, Any]) -> None:
+        super()._pack(name, row if "ts_local" in row or "ts" not in row else {**row, "ts_local": row["ts"]})
+
+    def _begin(self, first_ns: int, last_ns: int) -> None:
+        super()._begin(first_ns, last_ns)
+        self._horizon = k.NOTHING  # every payment is looked at
+
+    def _look(self, rows: Int2D) -> None:
+        rows = rows[rows[:, CODE] == OPENS]
+        if not len(rows):
+            return
+        due, last = rows[:, TOLD], int(self._state[k.LAST_DUE])
+        stamps = due if last == k.NOTHING else np.concatenate([[last], due])
+        _require_in_order(stamps)
+        if self._interval_ns is not None:
+            _require_multiples(stamps, self._interval_ns)
+        if self._unit is None:
+            self._require_fractions(np.abs(rows.view(np.float64)[:, TOLD + 1]))
+
+    def _require_fractions(self, size: AnyArray) -> None:
+        """Without a unit, refuse what can only be percent."""
+        size = size[~np.isnan(size)]
+        told = self._state[k.RATES] + np.arange(1, len(size) + 1)
+        large = self._state[k.LARGE] + np.cumsum(size > _USUAL_MOST)
+        wrong = np.flatnonzero((size > _MOST) | ((told >= _ENOUGH) & (2 * large > told)))
+        if len(wrong):
+            at = wrong[0]
+            half = f"more than half of {told[at]} payments above {_USUAL_MOST:g}"
+            found = f"a rate of {size[at]:g}" if size[at] > _MOST else half
+            raise DataError(
+                f"funding payments: {found} is too much for a fraction (1 is the whole position) and can only be percent; "
+                "pass unit='percent', or unit='fraction' to take it at its word"
+            )
+
+    def _frame(self, rows: Int2D) -> pl.DataFrame:
+        rate, predicted, first = (real(rows, column) for column in (k.RATE, k.PREDICTED, k.FIRST_RATE))
+        frame = pl.DataFrame(
+            {
+                "ts_local": rows[:, k.KNOWN_AT],
+                "ts": rows[:, k.DUE],
+                "funding_rate": rate,
+                "interval_ns": rows[:, k.INTERVAL],
+                "annualised": real(rows, k.ANNUALISED),
+                "cumulative": real(rows, k.CUMULATIVE),
+                "changed": rows[:, k.CHANGED] != 0,
+                "missing": rows[:, k.MISSING],
+                "predicted": predicted,
+                "surprise": rate - predicted,
+                "drift": rate - first,
+            },
+            nan_to_null=True,
+        )
+        known = pl.when(pl.col("interval_ns") > 0).then(pl.col("interval_ns"))
+        return frame.with_columns(pl.col("ts_local", "ts").cast(UTC_NS), known.alias("interval_ns"))
+
+
+def _require_in_order(due: Int1D) -> None:
+    close = np.flatnonzero(np.diff(due) <= k.SLACK_NS)
+    if len(close):
+        row = int(close[0]) + 1
         raise DataError(
             f"funding payments: rows {row - 1} and {row} are both due at {format_time(due[row])}; "
             "keep one of each, of one instrument"
         )
-    interval, missing = _given(due, interval_ns) if interval_ns is not None else _inferred(due)
-    known = interval > 0
-    before = _last_known(interval)
-    optional = {
-        name: numbers_of(payments, name, what="funding payments") * scale
-        if name in payments.columns
-        else np.full(len(due), np.nan)
-        for name in ("predicted", "first_rate")
-    }
-    local = times_of(payments, "ts_local", what="funding payments") if "ts_local" in payments.columns else due
-    annualised = np.divide(rate * YEAR_NS, interval, out=np.full(len(due), np.nan), where=known)
-    frame = pl.DataFrame(
-        {
-            "ts_local": local,
-            "ts": due,
-            "funding_rate": rate,
-            "interval_ns": interval,
-            "annualised": annualised,
-            "cumulative": np.cumsum(np.where(np.isnan(rate), 0.0, rate)),
-            "changed": known & (before > 0) & (interval != before),
-            "missing": missing,
-            "predicted": optional["predicted"],
-            "surprise": rate - optional["predicted"],
-            "drift": rate - optional["first_rate"],
-        },
-        nan_to_null=True,
-    )
-    whole = pl.when(pl.col("interval_ns") > 0).then(pl.col("interval_ns"))
-    return frame.with_columns(pl.col("ts_local", "ts").cast(UTC_NS), whole.alias("interval_ns"))
 
 
-def funding_settlements(mark: pl.DataFrame, *, max_age_ns: int = 5 * MINUTE_NS) -> pl.DataFrame:
-    """Payments that a recording of the ``mark`` table saw happen.
-
-    A payment is known when the stamp of the next one is first seen; its rate is the last one shown before.
-
-    Parameters
-    ----------
-    mark : pl.DataFrame
-        ``ts_local``, ``ts_venue``, ``funding_rate``, ``predicted_funding_rate``, ``next_funding_ns`` of one perpetual.
-    max_age_ns : int
-        A rate last shown longer before the payment is none.
-
-    Returns
-    -------
-    pl.DataFrame
-        ``ts_local`` (known), ``ts`` (due), ``funding_rate``, ``predicted`` (the last ``predicted_funding_rate`` before the
-        interval began), ``first_rate`` (shown first for this payment, null for the first payment of the recording, whose
-        interval had begun), ``age_ns`` (from the last showing until it was due).
-
-    Raises
-    ------
-    DataError
-        If the stamp of the next payment goes back.
-    """
-    said = mark.filter(pl.col("next_funding_ns").is_not_null())
-    local = times_of(said, "ts_local", what="mark table")
-    due = said["next_funding_ns"].to_numpy().astype(np.int64)
-    back = np.flatnonzero(np.diff(due) < -_SLACK_NS)
-    if len(back):
-        raise DataError(
-            f"mark table: the next funding goes back at {format_time(local[back[0] + 1])}, from "
-            f"{format_time(due[back[0]])} to {format_time(due[back[0] + 1])}; give the rows of one instrument"
-        )
-    starts = np.flatnonzero(np.diff(due, prepend=due[:1] - 2 * _SLACK_NS) > _SLACK_NS)
-    first, after = starts[:-1], starts[1:]
-    shown = numbers_of(said, "funding_rate", what="mark table")
-    foretold = numbers_of(said, "predicted_funding_rate", what="mark table")
-    last = [_last_said(shown, a, b) for a, b in zip(first, after, strict=True)]
-    venue = said["ts_venue"].to_numpy()
-    clock = np.where(venue > 0, venue, local)
-    age = np.array([due[a] - clock[i] if i >= 0 else -1 for a, i in zip(first, last, strict=True)], np.int64)
-    rate = np.array([shown[i] if i >= 0 and x <= max_age_ns else np.nan for i, x in zip(last, age, strict=True)])
-    begins = [_last_said(foretold, starts[j - 1], starts[j]) if j else -1 for j in range(len(first))]
-    predicted = np.array([foretold[i] if i >= 0 else np.nan for i in begins])
-    opening = np.where(np.arange(len(first)) > 0, shown[first], np.nan)
-    columns = {"ts_local": local[after], "ts": due[first], "funding_rate": rate, "predicted": predicted}
-    frame = pl.DataFrame({**columns, "first_rate": opening, "age_ns": age}, nan_to_null=True)
-    reals = pl.col("funding_rate", "predicted", "first_rate").cast(pl.Float64)
-    return frame.with_columns(pl.col("ts_local", "ts").cast(UTC_NS), reals)
-
-
-def _last_said(values: Float1D, start: int, stop: int) -> int:
-    said = np.flatnonzero(~np.isnan(values[start:stop]))
-    return int(start + said[-1]) if len(said) else -1
-
-
-def _in_fractions(rates: Float1D, unit: RateUnit | None) -> Float1D:
-    """Rates as fractions; without a unit, refuse what can only be percent."""
-    if unit not in (None, "fraction", "percent"):
-        raise UnknownName("unit of funding", str(unit), ("fraction", "percent"))
-    if unit is not None:
-        return np.asarray(rates * (0.01 if unit == "percent" else 1.0), np.float64)
-    size = np.abs(rates[~np.isnan(rates)])
-    largest, usual = (float(size.max()), float(np.median(size))) if len(size) else (0.0, 0.0)
-    if largest > _MOST or (len(size) >= _ENOUGH and usual > _USUAL_MOST):
-        found = f"a rate of {largest:g}" if largest > _MOST else f"a median of {usual:g} over {len(size)} payments"
-        raise DataError(
-            f"funding payments: {found} is too much for a fraction (1 is the whole position) and can only be percent; "
-            "pass unit='percent', or unit='fraction' to take it at its word"
-        )
-    return rates
-
-
-def _inferred(due: Int1D) -> tuple[Int1D, Int1D]:
-    """Interval and missing payments of each payment from the time since the one before; 0 where it is not known."""
-    known, gaps = np.array(INTERVALS_NS, np.int64), np.diff(due)
-    nearest = known[np.abs(gaps[:, None] - known).argmin(axis=1)]
-    interval = np.concatenate([[0], np.where(np.abs(gaps - nearest) <= _SLACK_NS, nearest, 0)])[: len(due)]
-    missing = np.zeros(len(interval), np.int64)
-    before = _last_known(interval)
-    for row in np.flatnonzero(interval == 0)[1:]:
-        step = int(interval[row - 1]) if interval[row - 1] else int(before[row])
-        times = round(gaps[row - 1] / step) if step else 0
-        if times > 1 and abs(int(gaps[row - 1]) - times * step) <= _SLACK_NS:
-            interval[row], missing[row] = step, times - 1
-    return interval, missing
-
-
-def _given(due: Int1D, interval_ns: int) -> tuple[Int1D, Int1D]:
-    if interval_ns <= 0:
-        raise InputError(f"a funding interval must be longer than nothing, found {interval_ns} ns")
+def _require_multiples(due: Int1D, interval_ns: int) -> None:
     gaps = np.diff(due)
-    times = np.rint(gaps / interval_ns).astype(np.int64)
-    wrong: Bool1D = np.abs(gaps - times * interval_ns) > _SLACK_NS
-    if wrong.any():
-        row = int(np.argmax(wrong)) + 1
+    wrong = np.flatnonzero(np.abs(gaps - (gaps + interval_ns // 2) // interval_ns * interval_ns) > k.SLACK_NS)
+    if len(wrong):
+        row = int(wrong[0]) + 1
         raise DataError(
             f"funding payments: {format_duration(int(gaps[row - 1]))} before {format_time(due[row])} are no multiple of "
             f"{format_duration(interval_ns)}; leave interval_ns out to have it inferred"
         )
-    return np.full(len(due), interval_ns), np.concatenate([[0], times - 1])[: len(due)]
-
-
-def _last_known(interval: Int1D) -> Int1D:
-    """The last known interval before each payment, 0 when there is none."""
-    at = np.maximum.accumulate(np.where(interval > 0, np.arange(len(interval)), -1)) if len(interval) else interval
-    held = np.where(at >= 0, interval[np.maximum(at, 0)], 0) if len(interval) else interval
-    return np.concatenate([[0], held])[: len(interval)].astype(np.int64)

@@ -11,15 +11,21 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import AnyArray, Float1D
-from counterpoise.core.errors import DataError, InputError
+from counterpoise.core.arrays import AnyArray, Float1D, Int2D
+from counterpoise.core.errors import InputError
 from counterpoise.core.units import MINUTE_NS
-from counterpoise.flow.cells import UTC_NS
+from counterpoise.flow.cells import UTC_NS, real
 from counterpoise.flow.column import Column, Group
-from counterpoise.flow.derivatives.latest import bin_ends, latest, numbers_of, times_of
+from counterpoise.flow.kernels.latest import END, FIRST, PER_NUMBER
+from counterpoise.flow.kernels.tables import OPENS
+from counterpoise.flow.memory import words_of
+from counterpoise.flow.table_bins import LatestBins, told_table
 from counterpoise.market.instrument import Instrument
 
-__all__ = ["GROUPS", "QUADRANTS", "open_interest"]
+__all__ = ["GROUPS", "QUADRANTS", "OpenInterest", "open_interest"]
+
+_INTEREST: Final = FIRST  # columns of a row: value, age, value at the end of the bin before
+_PRICE: Final = FIRST + PER_NUMBER
 
 QUADRANTS: Final = {
     (1, 1): "long_build_up",
@@ -32,7 +38,7 @@ GROUPS: Final = (
     Group(
         "open_interest",
         "open interest, its change, and the quadrant of its change and the price's",
-        "open_interest",
+        "OpenInterest",
         ("open_interest", "marks", "bins"),
         (
             Column("ts", "ns", "end of the bin, exclusive"),
@@ -62,14 +68,41 @@ def open_interest(
     dead_zone_bps: float = 0.0,
     max_age_ns: int = 10 * MINUTE_NS,
 ) -> pl.DataFrame:
-    """Open interest and its quadrant, one row a bin.
+    """Open interest of recorded tables, one row a bin from the first report to the last; see `OpenInterest`.
 
     Parameters
     ----------
     reports : pl.DataFrame
-        ``ts_local`` and ``open_interest`` [venue unit], as the ``open_interest`` table has them.
+        Its table ``open_interest``.
     prices : pl.DataFrame
-        ``ts_local`` and a column of prices [quote], as the ``mark`` table has them.
+        Its table ``mark``; what lies behind the bin of the last report is not looked at.
+    instrument, every_ns, price, dead_zone_share, dead_zone_bps, max_age_ns
+        As there.
+
+    Raises
+    ------
+    InputError, DataError
+        As `OpenInterest` and `counterpoise.flow.tables.TableStream.push`.
+    """
+    stream = OpenInterest(
+        instrument,
+        every_ns=every_ns,
+        price=price,
+        dead_zone_share=dead_zone_share,
+        dead_zone_bps=dead_zone_bps,
+        max_age_ns=max_age_ns,
+    )
+    return stream.opened({"open_interest": reports, "mark": prices})
+
+
+class OpenInterest(LatestBins):
+    """Open interest and its quadrant, one row a bin, from the first report on.
+
+    Tables: ``open_interest`` with ``ts_local`` and ``open_interest`` [venue unit]; ``mark`` with ``ts_local`` and a column of
+    prices [quote].
+
+    Parameters
+    ----------
     instrument : Instrument
         Its terms turn the venue's unit into coins, or contracts of an inverse instrument.
     every_ns : int
@@ -81,55 +114,69 @@ def open_interest(
     max_age_ns : int
         A report or price older than this at the bin's end is none.
 
-    Returns
-    -------
-    pl.DataFrame
-        The columns of `GROUPS`, from the first report to the last. Changes are null when an end of the bin has no value;
-        ``quadrant`` is ``flat`` within a dead zone, and null where a change is.
-
     Raises
     ------
     InputError
-        If columns are missing, a parameter is negative, or the bins are too many.
-    DataError
-        If times go back, an open interest is negative or a price not positive.
+        If a parameter is negative, or bins are not longer than nothing.
 
     Notes
     -----
-    Causal: a bin depends on rows with ts_local before its end only. O(rows + bins log rows). The change of an inverse contract
-    is counted in contracts: in coins it would move with the price while nobody trades, and a linear one would in dollars.
+    Columns are those of `GROUPS`. Changes are null when an end of the bin has no value; ``quadrant`` is ``flat`` within a dead
+    zone, and null where a change is. Causal: a bin depends on rows with ts_local before its end only. O(rows + bins). The
+    change of an inverse contract is counted in contracts: in coins it would move with the price while nobody trades, and a
+    linear one would in dollars.
     """
-    if min(dead_zone_share, dead_zone_bps) < 0 or max_age_ns <= 0:
-        raise InputError(f"dead zones and age must not be negative: {dead_zone_share}, {dead_zone_bps} bps, {max_age_ns} ns")
-    ts = times_of(reports, "ts_local", what="open interest")
-    said = numbers_of(reports, "open_interest", what="open interest") * _unit(instrument)
-    price_ts = times_of(prices, "ts_local", what="prices")
-    paid = numbers_of(prices, price, what="prices")
-    if (said < 0).any() or (paid <= 0).any():
-        raise DataError(f"{instrument.id}: open interest must be 0 or more and prices positive; drop the rows that are not")
-    ends = bin_ends(int(ts[0]), int(ts[-1]), every_ns) if len(ts) else np.zeros(0, np.int64)
-    held, age = latest(ts, said, ends, max_age_ns=max_age_ns)
-    mark, _ = latest(price_ts, paid, ends, max_age_ns=max_age_ns)
-    contract = float(instrument.notional(1, 1)) / instrument.flow_grid.size if instrument.inverse else 1.0
-    coins = held * contract / mark if instrument.inverse else held
-    share = _share_of_change(held)
-    bps = _share_of_change(mark) * 1e4
-    columns: dict[str, AnyArray] = {
-        "ts": ends,
-        "open_interest": held,
-        "open_coins": coins,
-        "open_notional": held * contract if instrument.inverse else held * mark,
-        "price": mark,
-        "open_interest_change": np.diff(held, prepend=np.nan),
-        "open_interest_change_share": share,
-        "price_change_bps": bps,
-        "open_interest_age_ns": age,
-    }
-    quadrant = _quadrant(columns["open_interest_change"], share, bps, dead=(dead_zone_share, dead_zone_bps))
-    frame = pl.DataFrame(columns, nan_to_null=True)
-    fresh = pl.when(pl.col("open_interest").is_not_null()).then(pl.col("open_interest_age_ns"))
-    frame = frame.with_columns(pl.col("ts").cast(UTC_NS), fresh.alias("open_interest_age_ns"))
-    return frame.insert_column(-1, quadrant)
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        *,
+        every_ns: int,
+        price: str = "mark_price",
+        dead_zone_share: float = 0.0,
+        dead_zone_bps: float = 0.0,
+        max_age_ns: int = 10 * MINUTE_NS,
+    ) -> None:
+        if min(dead_zone_share, dead_zone_bps) < 0 or max_age_ns <= 0:
+            raise InputError(
+                f"dead zones and age must not be negative: {dead_zone_share}, {dead_zone_bps} bps, {max_age_ns} ns"
+            )
+        tables = {
+            "open_interest": told_table(OPENS, "open interest", {"open_interest": 0}, kind="size"),
+            "mark": told_table(OPENS + 1, "prices", {price: 1}),
+        }
+        super().__init__(tables, every_ns=every_ns, max_age_ns=(max_age_ns, max_age_ns))
+        self.instrument = instrument
+        self._price = price
+        self._dead = dead_zone_share, dead_zone_bps
+
+    def _of(self) -> str:
+        return words_of(self.instrument)
+
+    def _words(self) -> str:
+        return f"{self._price}, {self._dead}"
+
+    def _frame(self, rows: Int2D) -> pl.DataFrame:
+        instrument, unit = self.instrument, _unit(self.instrument)
+        held, before = real(rows, _INTEREST) * unit, real(rows, _INTEREST + 2) * unit
+        mark, mark_before = real(rows, _PRICE), real(rows, _PRICE + 2)
+        contract = float(instrument.notional(1, 1)) / instrument.flow_grid.size if instrument.inverse else 1.0
+        share = _share_of_change(held, before)
+        bps = _share_of_change(mark, mark_before) * 1e4
+        columns: dict[str, AnyArray] = {
+            "ts": rows[:, END],
+            "open_interest": held,
+            "open_coins": held * contract / mark if instrument.inverse else held,
+            "open_notional": held * contract if instrument.inverse else held * mark,
+            "price": mark,
+            "open_interest_change": held - before,
+            "open_interest_change_share": share,
+            "price_change_bps": bps,
+        }
+        quadrant = _quadrant(held - before, share, bps, dead=self._dead)
+        age = pl.Series("open_interest_age_ns", rows[:, _INTEREST + 1])
+        frame = pl.DataFrame(columns, nan_to_null=True).with_columns(pl.col("ts").cast(UTC_NS), quadrant)
+        return frame.with_columns(pl.when(pl.col("open_interest").is_not_null()).then(age).alias(age.name))
 
 
 def _unit(instrument: Instrument) -> float:
@@ -137,9 +184,8 @@ def _unit(instrument: Instrument) -> float:
     return instrument.flow_grid.size / instrument.qty_grid.size
 
 
-def _share_of_change(values: Float1D) -> Float1D:
+def _share_of_change(values: Float1D, before: Float1D) -> Float1D:
     """Change since the value before, in that value; from nothing to something there is no share."""
-    before = np.concatenate([[np.nan], values[:-1]])[: len(values)]
     share = np.divide(values - before, before, out=np.full(len(values), np.nan), where=before > 0)
     return np.asarray(share, np.float64)
 

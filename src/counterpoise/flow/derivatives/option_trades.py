@@ -8,17 +8,53 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from counterpoise.core.arrays import Int2D
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.core.units import MINUTE_NS, format_time
-from counterpoise.flow.derivatives.latest import times_of
-from counterpoise.flow.derivatives.option_weights import DeltaKind, with_weights
+from counterpoise.flow.cells import real
+from counterpoise.flow.column import Column, Group
+from counterpoise.flow.derivatives.option_tables import OptionTables
+from counterpoise.flow.derivatives.option_weights import SAID_COLUMNS, DeltaKind, require_delta, weight_columns
+from counterpoise.flow.kernels import option_flow as k
+from counterpoise.flow.kernels.tables import TS
+from counterpoise.flow.tables import age_setting
 from counterpoise.market.chain import option_terms
 from counterpoise.market.event import TRADE, Events
 from counterpoise.market.instrument import Instrument, InstrumentKind
 
-__all__ = ["option_trades", "weighted_option_trades"]
+__all__ = ["GROUPS", "WeightedOptionTrades", "option_trades", "weighted_option_trades"]
 
-_QUOTED: Final = ("underlying_price", "mark_price", "mark_iv", "delta", "gamma", "vega")
+_TRADE: Final = ("ts_local", "symbol", "side", "price", "qty")
+
+GROUPS: Final = (
+    Group(
+        "weighted_option_trades",
+        "option trades with the greeks that their option was last quoted with before them",
+        "WeightedOptionTrades",
+        ("trades", "options"),
+        (
+            Column("ts_local", "ns", "when the trade was known"),
+            Column("symbol", "1", "the option"),
+            Column("side", "1", "of the aggressor; 0 where nobody knows", "odd"),
+            Column("price", "quote", "coins of a coin-settled option"),
+            Column("qty", "coin", "quantity", "even", "linear"),
+            Column("underlying_price", "quote", "forward of its expiry, as last quoted before"),
+            Column("mark_price", "quote", "mark, as last quoted before; coins of a coin-settled option"),
+            Column("mark_iv", "1", "iv of the mark, a year, as last quoted before"),
+            Column("delta", "1", "as last quoted before"),
+            Column("gamma", "1", "as last quoted before"),
+            Column("vega", "quote", "as last quoted before"),
+            Column("delta_coin", "coin", "delta of one coin of the option, by choice less its premium"),
+            Column("gamma_coin", "coin", "change of delta for a move of 1 %"),
+            Column("vega_cash", "quote", "vega of a vol point"),
+            Column("worth_cash", "quote", "mark in cash"),
+            Column("out_of_money", "1", "struck beyond the forward"),
+            Column("age_ns", "ns", "how old the quote was"),
+            Column("premium_cash", "quote", "price · quantity, in cash", "even", "linear"),
+        ),
+        "docs/theory/flow.md, Options flow",
+    ),
+)
 
 
 def option_trades(parts: Iterable[tuple[Instrument, Events]]) -> pl.DataFrame:
@@ -65,47 +101,69 @@ def option_trades(parts: Iterable[tuple[Instrument, Events]]) -> pl.DataFrame:
 def weighted_option_trades(
     trades: pl.DataFrame, quotes: pl.DataFrame, *, max_age_ns: int = 5 * MINUTE_NS, delta: DeltaKind = "black"
 ) -> pl.DataFrame:
-    """Trades with the greeks their option was last quoted with before them.
+    """Recorded trades with the greeks their option was last quoted with before them; see `WeightedOptionTrades`.
+
+    Returns
+    -------
+    pl.DataFrame
+        The trades, with the columns of `GROUPS` that they lack.
+
+    Raises
+    ------
+    InputError, DataError
+        As there.
+    """
+    frame = WeightedOptionTrades(max_age_ns=max_age_ns, delta=delta).whole({"trades": trades, "quotes": quotes})
+    return pl.concat([trades, frame.select(c.name for c in GROUPS[0].columns if c.name not in _TRADE)], how="horizontal")
+
+
+class WeightedOptionTrades(OptionTables):
+    """Trades with the greeks their option was last quoted with before them, one row a trade.
+
+    Tables as of `counterpoise.flow.derivatives.option_tables.OptionTables`.
 
     Parameters
     ----------
-    trades : pl.DataFrame
-        As `option_trades` gives them.
-    quotes : pl.DataFrame
-        ``symbol`` and the columns of the ``option_quote`` table, of the same venue.
     max_age_ns : int
         Older greeks are none.
     delta : {"black", "net"}
         See `counterpoise.flow.derivatives.option_weights.with_weights`.
 
-    Returns
-    -------
-    pl.DataFrame
-        The trades with ``age_ns`` and the columns of `with_weights`, and ``premium_cash`` of the trade; null without greeks.
-
     Raises
     ------
-    InputError
-        If a column is missing.
-    DataError
-        If a greek is NaN, or times go back.
+    UnknownName
+        If there is no such delta.
+
+    Notes
+    -----
+    Columns are those of `GROUPS`, null without greeks. A quote of the time of a trade comes after it, in whatever order they
+    are told. Causal. O(rows).
     """
-    times_of(trades, "ts_local", what="option trades")
-    times_of(quotes, "ts_local", what="option quotes")
-    absent = [name for name in ("symbol", *_QUOTED) if name not in quotes.columns]
-    if absent:
-        raise InputError(f"option quotes need {', '.join(absent)}; join the tables with counterpoise.market.chain.chain_quotes")
-    damaged = quotes.filter(pl.any_horizontal(pl.col(_QUOTED).is_nan()))
-    if damaged.height:
-        raise DataError(
-            f"option quotes: {damaged.height} rows have NaN among {', '.join(_QUOTED)}, the first of {damaged['symbol'][0]} at "
-            f"{format_time(damaged['ts_local'][0])}; make it null where the venue said nothing, or drop the rows"
+
+    rows = staticmethod(k.weighted_trade_rows)
+
+    def __init__(self, *, max_age_ns: int = 5 * MINUTE_NS, delta: DeltaKind = "black") -> None:
+        require_delta(delta)
+        settings = (0, age_setting(max_age_ns), delta == "net", 0, 0, 0)
+        super().__init__(settings=settings, width=k.WEIGHED_WIDTH)
+
+    def _value(self, column: str, name: str) -> float:
+        return 1.0  # nothing is added up
+
+    def _frame(self, rows: Int2D) -> pl.DataFrame:
+        names = self._records.names()
+        columns: dict[str, Any] = {
+            "ts_local": pl.Series(rows[:, TS]),
+            "symbol": pl.Series([names[at] for at in rows[:, k.OPTION].tolist()], dtype=pl.String),
+            "side": rows[:, k.SIDE],
+            "price": real(rows, k.PRICE),
+            "qty": real(rows, k.QTY),
+        }
+        columns |= {name: real(rows, k.ROW_WIDTH + i) for i, name in enumerate(SAID_COLUMNS)}
+        numbers = np.ascontiguousarray(rows[:, k.WEIGHED : k.AGE_NS]).view(np.float64)
+        age = pl.Series("age_ns", rows[:, k.AGE_NS])
+        frame = pl.DataFrame(columns, nan_to_null=True).with_columns(*weight_columns(numbers))
+        return frame.with_columns(
+            pl.select(pl.when(age >= 0).then(age)).to_series().alias("age_ns"),
+            pl.Series("premium_cash", real(rows, k.PREMIUM), nan_to_null=True),
         )
-    said = quotes.filter(pl.col("delta").is_not_null() & pl.col("underlying_price").is_not_null())
-    right = said.select("symbol", "ts_local", *(pl.col(n).cast(pl.Float64) for n in _QUOTED), quoted_at="ts_local")
-    joined = trades.join_asof(right, on="ts_local", by="symbol", allow_exact_matches=False, check_sortedness=False)
-    fresh = pl.col("ts_local") - pl.col("quoted_at") <= max_age_ns
-    aged = joined.with_columns(pl.when(fresh).then(pl.col(*_QUOTED, "quoted_at")))
-    weighted = with_weights(aged, delta=delta).with_columns(age_ns=pl.col("ts_local") - pl.col("quoted_at"))
-    forward = pl.when("coin_settled").then("underlying_price").otherwise(1.0)
-    return weighted.with_columns(premium_cash=pl.col("price") * pl.col("qty") * forward).drop("quoted_at")

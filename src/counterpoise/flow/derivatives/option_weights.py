@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import Float1D, Int1D
-from counterpoise.core.errors import InputError, UnknownName
-from counterpoise.flow.derivatives.funding import YEAR_NS
+from counterpoise.core.arrays import Float2D
+from counterpoise.core.errors import UnknownName
+from counterpoise.flow.kernels import option_weights as k
 
-__all__ = ["DEALERS", "Dealers", "DeltaKind", "signs_of_dealers", "summed", "values_of_currencies", "with_weights"]
+__all__ = [
+    "DEALERS",
+    "SAID_COLUMNS",
+    "WEIGHT_COLUMNS",
+    "Dealers",
+    "DeltaKind",
+    "require_delta",
+    "signs_of_dealers",
+    "weight_columns",
+    "with_weights",
+]
 
 DeltaKind = Literal["black", "net"]
 Dealers = Literal["other_side", "customers_long_calls_short_puts", "customers_short_calls_long_puts"]
-_ROOT_TWO_PI: Final = np.sqrt(2 * np.pi)
+SAID_COLUMNS: Final = ("underlying_price", "mark_price", "mark_iv", "delta", "gamma", "vega")  # in the kernel's order
+WEIGHT_COLUMNS: Final = ("delta_coin", "gamma_coin", "vega_cash", "worth_cash")
 
 # sign of the dealers' position in calls and in puts; None: the other side of each aggressor
 DEALERS: Final[dict[str, tuple[int, int] | None]] = {
@@ -53,39 +63,30 @@ def with_weights(options: pl.DataFrame, *, delta: DeltaKind = "black") -> pl.Dat
     ----------
     Black (1976), Journal of Financial Economics 3, doi:10.1016/0304-405X(76)90024-6.
     """
-    if delta not in ("black", "net"):
-        raise UnknownName("delta", delta, ("black", "net"))
-    forward, col = pl.col("underlying_price"), pl.col
-    gamma = (
-        pl.Series("gamma_closed", _black_gamma(options), nan_to_null=True) if options.height else pl.Series(dtype=pl.Float64)
-    )
-    in_cash = pl.when("coin_settled").then(forward).otherwise(1.0)
-    paid = pl.when(pl.lit(delta == "net") & col("coin_settled")).then(col("mark_price")).otherwise(0.0)
-    beyond = pl.when(col("right") == "C").then(col("strike") > forward).otherwise(col("strike") < forward)
-    return options.with_columns(
-        delta_coin=col("delta") - paid,
-        gamma_coin=pl.coalesce(col("gamma"), gamma) * forward / 100,
-        vega_cash=col("vega"),
-        worth_cash=col("mark_price") * in_cash,
-        out_of_money=beyond,
-    )
+    require_delta(delta)
+    said = options.select(pl.col(name).cast(pl.Float64).fill_null(float("nan")) for name in SAID_COLUMNS).to_numpy()
+    tenor = options["expiry_ns"] - options["ts_local"]
+    terms = np.column_stack([tenor.to_numpy(), (options["right"] == "C").to_numpy(), options["coin_settled"].to_numpy()])
+    weights = np.empty((options.height, k.WEIGHTS))
+    strike = options["strike"].cast(pl.Float64).to_numpy()
+    k.option_weight_rows(np.ascontiguousarray(said).ravel(), strike, terms.astype(np.int64), delta == "net", weights.ravel())
+    return options.with_columns(weight_columns(weights))
 
 
-def _black_gamma(options: pl.DataFrame) -> Float1D:
-    """φ(d₁) / (F σ √τ), NaN where something is missing or the option has expired."""
-    forward, strike, iv = (
-        options[name].fill_null(float("nan")).to_numpy() for name in ("underlying_price", "strike", "mark_iv")
-    )
-    years = (options["expiry_ns"] - options["ts_local"]).to_numpy() / YEAR_NS
-    sound = (forward > 0) & (iv > 0) & (years > 0)
-    width = np.where(sound, iv, 1.0) * np.sqrt(np.where(sound, years, 1.0))
-    moneyness = np.log(np.where(sound, forward, 1.0) / np.where(sound, strike, 1.0))
-    density = np.exp(-((moneyness / width + width / 2) ** 2) / 2) / _ROOT_TWO_PI
-    return np.asarray(np.where(sound, density / (forward * width), np.nan), np.float64)
+def weight_columns(weights: Float2D) -> list[pl.Series]:
+    """Columns of (n, WEIGHTS) weights, null where one is not known."""
+    columns = [pl.Series(name, weights[:, i], nan_to_null=True) for i, name in enumerate(WEIGHT_COLUMNS)]
+    return [*columns, pl.Series("out_of_money", weights[:, k.OUTSIDE], nan_to_null=True).cast(pl.Boolean)]
 
 
-def signs_of_dealers(right: pl.Series, *, dealers: Dealers) -> Float1D | None:
-    """+1 where dealers are taken to be long the option, −1 short; None when they take the other side of each aggressor.
+def require_delta(delta: str) -> None:
+    """Refuse a kind of delta that does not exist."""
+    if delta not in get_args(DeltaKind):
+        raise UnknownName("delta", delta, get_args(DeltaKind))
+
+
+def signs_of_dealers(dealers: str) -> tuple[int, int]:
+    """Sign of the dealers' position in calls and in puts; both 0 when they take the other side of each aggressor.
 
     Raises
     ------
@@ -94,33 +95,4 @@ def signs_of_dealers(right: pl.Series, *, dealers: Dealers) -> Float1D | None:
     """
     if dealers not in DEALERS:
         raise UnknownName("assumption about dealers", dealers, DEALERS)
-    signs = DEALERS[dealers]
-    return None if signs is None else np.where((right == "C").to_numpy(), float(signs[0]), float(signs[1]))
-
-
-def values_of_currencies(frame: pl.DataFrame, *, rates: Mapping[str, float] | None) -> tuple[Float1D, Float1D]:
-    """Value of each row's coin and of its cash: what `rates` says, or 1 without rates.
-
-    Raises
-    ------
-    InputError
-        If rows of several currencies would be added up without rates, or there is no rate for one of them.
-    """
-    values = []
-    for column, word in (("base", "coins"), ("cash", "currencies")):
-        names = sorted(frame[column].unique())
-        unpriced = [name for name in names if rates is not None and not rates.get(name, 0.0) > 0]
-        if (rates is None and len(names) > 1) or unpriced:
-            raise InputError(
-                f"options of several {word} ({', '.join(names)}) do not add up; filter by {column}, or pass rates= with the "
-                f"value of one {' and one '.join(unpriced or names)} in one currency"
-            )
-        worth = dict.fromkeys(names, 1.0) if rates is None else {name: float(rates[name]) for name in names}
-        values.append(frame[column].replace_strict(worth, return_dtype=pl.Float64).to_numpy() if names else np.zeros(0))
-    return values[0], values[1]
-
-
-def summed(values: pl.Series, *, into: Int1D, size: int, factor: Float1D | float = 1.0) -> Float1D:
-    """Sum of values times a factor in each of `size` places, in order of the rows; null adds nothing."""
-    weights = values.cast(pl.Float64).fill_null(0.0).to_numpy() * factor
-    return np.asarray(np.bincount(into, weights=weights, minlength=size), np.float64)
+    return DEALERS[dealers] or (0, 0)

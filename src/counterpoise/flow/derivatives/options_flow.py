@@ -5,25 +5,27 @@ A trade takes the greeks its option was last quoted with, strictly before it. Si
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import Float1D, Int1D
+from counterpoise.core.arrays import Float1D, Int2D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MINUTE_NS
-from counterpoise.flow.cells import UTC_NS, ratio
+from counterpoise.flow.cells import UTC_NS, ratio, real
 from counterpoise.flow.column import Column, Group
-from counterpoise.flow.derivatives.latest import bin_ends
-from counterpoise.flow.derivatives.option_trades import weighted_option_trades
-from counterpoise.flow.derivatives.option_weights import Dealers, DeltaKind, signs_of_dealers, summed, values_of_currencies
+from counterpoise.flow.derivatives.option_tables import OptionTables
+from counterpoise.flow.derivatives.option_weights import Dealers, DeltaKind, require_delta, signs_of_dealers
+from counterpoise.flow.kernels import option_flow as k
+from counterpoise.flow.kernels.bins import BIN_END, NOT_OPEN
+from counterpoise.flow.table_bins import TableBins, require_bins
+from counterpoise.flow.tables import age_setting
 from counterpoise.market.instrument import Instrument
 
-__all__ = ["GROUPS", "option_and_perp_flow", "option_flow", "option_flow_by_strike"]
+__all__ = ["GROUPS", "OptionFlow", "OptionFlowByStrike", "option_and_perp_flow", "option_flow", "option_flow_by_strike"]
 
-_SIZES: Final = ("notional_size", "delta_size", "gamma_size", "vega_size")
 _SIGNED: Final = (
     Column("signed_notional", "quote", "Σ side · quantity · forward", "odd", "linear"),
     Column("delta_flow", "coin", "Σ side · quantity · delta: coins the aggressors are longer", "odd", "linear"),
@@ -35,7 +37,7 @@ GROUPS: Final = (
     Group(
         "option_flow",
         "signed option trades weighted by delta, gamma and vega; put/call; skew; dealers' gamma",
-        "option_flow",
+        "OptionFlow",
         ("trades", "options", "bins"),
         (
             Column("ts", "ns", "end of the bin, exclusive"),
@@ -63,7 +65,7 @@ GROUPS: Final = (
     Group(
         "option_flow_by_strike",
         "signed option trades by expiry and strike",
-        "option_flow_by_strike",
+        "OptionFlowByStrike",
         ("trades", "options", "bins"),
         (
             Column("ts", "ns", "end of the bin, exclusive"),
@@ -105,67 +107,9 @@ def option_flow(
     dealers: Dealers = "other_side",
     rates: Mapping[str, float] | None = None,
 ) -> pl.DataFrame:
-    """Option flow of all strikes and expiries together, one row a bin from the first trade to the last.
-
-    Parameters
-    ----------
-    trades, quotes, max_age_ns, delta
-        See `counterpoise.flow.derivatives.option_trades`.
-    every_ns : int
-        Length of a bin; bins end at multiples of it, in ts_local.
-    dealers : {"other_side", "customers_long_calls_short_puts", "customers_short_calls_long_puts"}
-        What ``dealer_gamma`` assumes: dealers take the other side of every aggressor; or of customers who, whoever is the
-        aggressor, buy calls and sell puts; or the reverse.
-    rates : mapping, optional
-        Value of one unit of each coin and each cash currency in one currency, where trades are of several: all sums of coins
-        and cash are then in it.
-
-    Returns
-    -------
-    pl.DataFrame
-        The columns of the first of `GROUPS`. Weighted sums are over the trades that have greeks, and null in a bin whose
-        trades all have none; ratios are null over nothing.
-
-    Raises
-    ------
-    InputError
-        If currencies do not add up, or bins are too many.
-    DataError
-        As `weighted_option_trades`.
-
-    Notes
-    -----
-    Causal: a bin depends on trades with ts_local before its end, and those on quotes before them. O(n log n).
-    """
-    weighted = weighted_option_trades(trades, quotes, max_age_ns=max_age_ns, delta=delta)
-    ends, into = _bins(weighted, every_ns)
-    coin, cash = values_of_currencies(weighted, rates=rates)
-    add = _Adder(weighted, into, len(ends))
-    side, call = weighted["side"].to_numpy().astype(np.float64), (weighted["right"] == "C").to_numpy()
-    given = pl.Series(np.ones(weighted.height))
-    columns: dict[str, Any] = {
-        "ts": ends,
-        "trades": add(given).astype(np.int64),
-        "unknown_trades": add(given, side == 0).astype(np.int64),
-        "unweighted_trades": add.unweighted(),
-        **{name: add("qty", coin * (side == sign)) for name, sign in (("buy_qty", 1), ("sell_qty", -1), ("unknown_qty", 0))},
-        "call_qty": add("qty", coin * call),
-        "put_qty": add("qty", coin * ~call),
-        "call_premium": add("premium_cash", cash * call, weighs=True),
-        "put_premium": add("premium_cash", cash * ~call, weighs=True),
-        **_signed(add, side, coin, cash),
-        "signed_premium": add("premium_cash", cash * side, weighs=True),
-    }
-    beyond = weighted["out_of_money"].fill_null(False).to_numpy()
-    columns["put_vega"] = add("vega_size", cash * side * beyond * ~call, weighs=True)
-    columns["call_vega"] = add("vega_size", cash * side * beyond * call, weighs=True)
-    columns["skew_pressure"] = columns["put_vega"] - columns["call_vega"]
-    signs = signs_of_dealers(weighted["right"], dealers=dealers)
-    columns["dealer_gamma"] = add("gamma_size", coin * (-side if signs is None else signs), weighs=True)
-    columns["put_call_ratio"] = ratio(columns["put_qty"], columns["call_qty"])
-    columns["put_call_premium_ratio"] = ratio(columns["put_premium"], columns["call_premium"])
-    frame = pl.DataFrame(columns, nan_to_null=True).with_columns(pl.col("ts").cast(UTC_NS))
-    return frame.select(column.name for column in GROUPS[0].columns)
+    """Option flow of recorded trades, one row a bin from the first trade to the last; see `OptionFlow`. Raises as there."""
+    stream = OptionFlow(every_ns=every_ns, max_age_ns=max_age_ns, delta=delta, dealers=dealers, rates=rates)
+    return stream.opened({"trades": trades, "quotes": quotes})
 
 
 def option_flow_by_strike(
@@ -176,26 +120,155 @@ def option_flow_by_strike(
     max_age_ns: int = 5 * MINUTE_NS,
     delta: DeltaKind = "black",
 ) -> pl.DataFrame:
-    """Option flow by expiry and strike, one row a bin, coin, currency, expiry and strike; parameters as of `option_flow`."""
-    weighted = weighted_option_trades(trades, quotes, max_age_ns=max_age_ns, delta=delta)
-    ends, bin_of = _bins(weighted, every_ns)
-    keys = weighted.select(pl.Series("ts", ends[bin_of]).cast(UTC_NS), "base", "cash", "expiry_ns", "strike")
-    keys = keys.rename({"expiry_ns": "expiry"}).with_columns(pl.col("expiry").cast(UTC_NS))
-    places = keys.unique().sort("ts", "base", "cash", "expiry", "strike").with_row_index("place")
-    into = keys.join(places, on=keys.columns, how="left", maintain_order="left")["place"].to_numpy().astype(np.int64)
-    add = _Adder(weighted, into, places.height)
-    side, call = weighted["side"].to_numpy().astype(np.float64), (weighted["right"] == "C").to_numpy()
-    one = np.ones(weighted.height)
-    columns = {
-        "trades": add(pl.Series(one)).astype(np.int64),
-        "unweighted_trades": add.unweighted(),
-        "signed_call_qty": add("qty", side * call),
-        "signed_put_qty": add("qty", side * ~call),
-        **_signed(add, side, one, one),
-    }
-    sums = pl.DataFrame(columns, nan_to_null=True)
-    frame: pl.DataFrame = pl.concat([places.drop("place"), sums], how="horizontal")
-    return frame
+    """Option flow of recorded trades by expiry and strike; see `OptionFlowByStrike`. Raises as there."""
+    stream = OptionFlowByStrike(every_ns=every_ns, max_age_ns=max_age_ns, delta=delta)
+    return stream.opened({"trades": trades, "quotes": quotes})
+
+
+class _Flow(OptionTables, TableBins):
+    """Sums of option trades per bin and place."""
+
+    rows = staticmethod(k.option_flow_rows)
+
+    def __init__(self, *, every_ns: int, settings: tuple[float, ...], **places: Any) -> None:
+        require_bins(every_ns)
+        super().__init__(settings=(every_ns, *settings), width=k.FLOW_WIDTH, **places)
+        self.every_ns = every_ns
+
+    def _close(self) -> None:
+        if self._state[BIN_END] == NOT_OPEN:
+            return
+        left = True
+        while left:
+            left = k.close_places(self._state, self._settings, self._out)
+            self._keep()
+
+
+class OptionFlow(_Flow):
+    """Option flow of all strikes and expiries together, one row a bin, from the first trade on.
+
+    Tables as of `counterpoise.flow.derivatives.option_tables.OptionTables`.
+
+    Parameters
+    ----------
+    every_ns : int
+        Length of a bin; bins end at multiples of it, in ts_local.
+    max_age_ns, delta
+        As of `counterpoise.flow.derivatives.option_trades.WeightedOptionTrades`.
+    dealers : {"other_side", "customers_long_calls_short_puts", "customers_short_calls_long_puts"}
+        What ``dealer_gamma`` assumes: dealers take the other side of every aggressor; or of customers who, whoever is the
+        aggressor, buy calls and sell puts; or the reverse.
+    rates : mapping, optional
+        Value of one unit of each coin and each cash currency in one currency, where trades are of several: all sums of coins
+        and cash are then in it.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such delta or assumption.
+    InputError
+        If bins are not longer than nothing; later, if currencies do not add up.
+
+    Notes
+    -----
+    Columns are those of the first of `GROUPS`. Weighted sums are over the trades that have greeks, and null in a bin whose
+    trades all have none; ratios are null over nothing. Sums are doubles, added in order of the trades. Causal: a bin depends on
+    trades with ts_local before its end, and those on quotes before them. O(rows).
+    """
+
+    def __init__(
+        self,
+        *,
+        every_ns: int,
+        max_age_ns: int = 5 * MINUTE_NS,
+        delta: DeltaKind = "black",
+        dealers: Dealers = "other_side",
+        rates: Mapping[str, float] | None = None,
+    ) -> None:
+        require_delta(delta)
+        settings = (age_setting(max_age_ns), delta == "net", *signs_of_dealers(dealers), True)
+        super().__init__(every_ns=every_ns, settings=settings, rates=rates)
+
+    def _frame(self, rows: Int2D) -> pl.DataFrame:
+        counts, sums = rows[:, _AT:], _sums(rows)
+        put_vega, call_vega = sums("put_vega"), sums("call_vega")
+        columns: dict[str, Any] = {
+            "ts": rows[:, k.END],
+            "trades": counts[:, k.TRADES],
+            "unknown_trades": counts[:, k.UNKNOWN],
+            "unweighted_trades": counts[:, k.BARE],
+            **{name: sums(name) for name in _SUMMED},
+            "skew_pressure": put_vega - call_vega,
+            "put_call_ratio": ratio(sums("put_qty"), sums("call_qty")),
+            "put_call_premium_ratio": ratio(sums("put_premium"), sums("call_premium")),
+        }
+        frame = pl.DataFrame(columns, nan_to_null=True).with_columns(pl.col("ts").cast(UTC_NS))
+        return frame.select(column.name for column in GROUPS[0].columns)
+
+
+class OptionFlowByStrike(_Flow):
+    """Option flow by expiry and strike, one row for each bin, coin, currency, expiry and strike with a trade.
+
+    Tables as of `counterpoise.flow.derivatives.option_tables.OptionTables`; parameters as of `OptionFlow`.
+
+    Notes
+    -----
+    Columns are those of the second of `GROUPS`, by time, coin, currency, expiry and strike. Causal. O(rows).
+    """
+
+    def __init__(self, *, every_ns: int, max_age_ns: int = 5 * MINUTE_NS, delta: DeltaKind = "black") -> None:
+        require_delta(delta)
+        settings = (age_setting(max_age_ns), delta == "net", 0, 0, False)
+        super().__init__(every_ns=every_ns, settings=settings, by_strike=True)
+
+    def _frame(self, rows: Int2D) -> pl.DataFrame:
+        counts, sums = rows[:, _AT:], _sums(rows)
+        names = self._records.names()
+        schema = {"base": pl.String, "cash": pl.String, "expiry": pl.Int64, "strike": pl.Float64}
+        places = pl.DataFrame([names[at] for at in rows[:, k.PLACE_OF].tolist()], schema=schema, orient="row")
+        columns: dict[str, Any] = {
+            "trades": counts[:, k.TRADES],
+            "unweighted_trades": counts[:, k.BARE],
+            **{name: sums(name) for name in ("signed_call_qty", "signed_put_qty", *(c.name for c in _SIGNED))},
+        }
+        ends = pl.Series("ts", rows[:, k.END]).cast(UTC_NS)
+        keys = places.with_columns(pl.col("expiry").cast(UTC_NS)).insert_column(0, ends)
+        frame: pl.DataFrame = pl.concat([keys, pl.DataFrame(columns, nan_to_null=True)], how="horizontal")
+        return frame.sort(keys.columns)
+
+
+_AT: Final = k.PLACE_OF + 1
+_SUMMED: Final = {
+    "buy_qty": k.BUY_QTY,
+    "sell_qty": k.SELL_QTY,
+    "unknown_qty": k.UNKNOWN_QTY,
+    "call_qty": k.CALL_QTY,
+    "put_qty": k.PUT_QTY,
+    "call_premium": k.CALL_PREMIUM,
+    "put_premium": k.PUT_PREMIUM,
+    "signed_premium": k.SIGNED_PREMIUM,
+    "signed_notional": k.NOTIONAL,
+    "delta_flow": k.DELTA_FLOW,
+    "gamma_flow": k.GAMMA_FLOW,
+    "vega_flow": k.VEGA_FLOW,
+    "put_vega": k.PUT_VEGA,
+    "call_vega": k.CALL_VEGA,
+    "dealer_gamma": k.DEALER_GAMMA,
+}
+_SIGNED_QTY: Final = {"signed_call_qty": k.SIGNED_CALL_QTY, "signed_put_qty": k.SIGNED_PUT_QTY}
+
+
+def _sums(rows: Int2D) -> Callable[[str], Float1D]:
+    """Sums by name; a weighted one is NaN where trades were, but none with greeks."""
+    counts = rows[:, _AT:]
+    void = (counts[:, k.BARE] > 0) & (counts[:, k.BARE] == counts[:, k.TRADES])
+
+    def sums(name: str) -> Float1D:
+        at = {**_SUMMED, **_SIGNED_QTY}[name]
+        values = real(rows, _AT + at)
+        return np.asarray(np.where(void, np.nan, values) if at >= k.CALL_PREMIUM else values, np.float64)
+
+    return sums
 
 
 def option_and_perp_flow(options: pl.DataFrame, perp: pl.DataFrame, instrument: Instrument) -> pl.DataFrame:
@@ -240,47 +313,3 @@ def option_and_perp_flow(options: pl.DataFrame, perp: pl.DataFrame, instrument: 
             "are the same; measure both with one every_ns, over times that overlap"
         )
     return both
-
-
-def _bins(weighted: pl.DataFrame, every_ns: int) -> tuple[Int1D, Int1D]:
-    ts = weighted["ts_local"].to_numpy()
-    if not len(ts):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    ends = bin_ends(int(ts[0]), int(ts[-1]), every_ns)
-    return ends, ts // every_ns - ts[0] // every_ns
-
-
-class _Adder:
-    """Sums of a column of trades, times a factor, in each place; what `weighs` leaves out trades without greeks."""
-
-    def __init__(self, weighted: pl.DataFrame, into: Int1D, size: int) -> None:
-        qty = pl.col("qty")
-        sized = weighted.with_columns(
-            notional_size=qty * pl.col("underlying_price"),
-            delta_size=qty * pl.col("delta_coin"),
-            gamma_size=qty * pl.col("gamma_coin"),
-            vega_size=qty * pl.col("vega_cash"),
-        )
-        self._table = sized
-        self._whole = sized.select(pl.all_horizontal(pl.col(_SIZES).is_not_null()).alias("whole"))["whole"].to_numpy()
-        self._into, self._size = into, size
-        self._bare = np.bincount(into[~self._whole], minlength=size)
-        self._empty = (self._bare > 0) & (self._bare == np.bincount(into, minlength=size))
-
-    def __call__(self, what: str | pl.Series, factor: Any = 1.0, *, weighs: bool = False) -> Float1D:
-        values = self._table[what] if isinstance(what, str) else what
-        counts = factor * self._whole if weighs else factor
-        total = summed(values, into=self._into, size=self._size, factor=counts)
-        return np.asarray(np.where(self._empty, np.nan, total), np.float64) if weighs else total
-
-    def unweighted(self) -> Int1D:
-        return self._bare.astype(np.int64)
-
-
-def _signed(add: _Adder, side: Float1D, coin: Float1D, cash: Float1D) -> dict[str, Float1D]:
-    return {
-        "signed_notional": add("notional_size", cash * side, weighs=True),
-        "delta_flow": add("delta_size", coin * side, weighs=True),
-        "gamma_flow": add("gamma_size", coin * side, weighs=True),
-        "vega_flow": add("vega_size", cash * side, weighs=True),
-    }

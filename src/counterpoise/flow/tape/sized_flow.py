@@ -179,7 +179,7 @@ class SizedFlow(Stream):
         state = self._state
         if state[k.RESET_AT] != k.NOT_STARTED:
             timed = state[b.BIN_END] != b.NOT_OPEN
-            self._run(ended(int(state[b.BIN_END]) - 1 if timed else self._last_ts))
+            self._run(ended(int(state[b.BIN_END]) - 1 if timed else self._last_ts), 1)
 
     def _frame(self, rows: Int2D) -> pl.DataFrame:
         qty = self.instrument.flow_grid

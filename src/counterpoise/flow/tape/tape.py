@@ -123,7 +123,7 @@ class _Prints(Stream):
     rows: ClassVar[Rows] = staticmethod(k.tape_rows)
 
     def _close(self) -> None:
-        self._run(ended(0))
+        self._run(ended(0), 1)
 
     def _frame(self, rows: Int2D) -> pl.DataFrame:
         price, lots = self.instrument.price_grid, rows[:, k.OUT_LOTS]

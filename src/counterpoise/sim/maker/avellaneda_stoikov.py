@@ -20,7 +20,7 @@ from counterpoise.core.config import Config
 from counterpoise.core.errors import ConfigError, InputError
 from counterpoise.sim.kernels.maker import run_makers
 
-__all__ = ["MakerModel", "maker_paths", "maker_quotes"]
+__all__ = ["MakerModel", "checked_steps", "checked_times", "maker_paths", "maker_quotes"]
 
 
 class MakerModel(Config, frozen=True, kw_only=True):
@@ -78,10 +78,7 @@ def maker_quotes(
     InputError
         If a time lies outside the horizon.
     """
-    clock = np.asarray(time, np.float64)
-    if ((clock < 0) | (clock > model.horizon)).any():
-        raise InputError(f"times {clock.min()} to {clock.max()} given; expected 0 to the horizon {model.horizon}")
-    left = model.horizon - clock
+    left = model.horizon - checked_times(time, model)
     middle = np.asarray(mid, np.float64) - np.asarray(inventory, np.float64) * _skew(model, left)
     half = 0.5 * _width(model, left, widening)
     return middle - half, middle + half
@@ -124,6 +121,25 @@ def maker_paths(
     InputError
         If the number of paths, the step or the mid is impossible.
     """
+    step, steps = checked_steps(model, paths, dt, mid)
+    left = np.asarray(model.horizon - step * np.arange(steps), np.float64)
+    widths, skews = _width(model, left, widening), _skew(model, left) * float(skewed)
+    state = rng.integers(1, 2**64, (1, 4), dtype=np.uint64)
+    profit, inventory = np.empty(paths), np.empty(paths, np.int64)
+    run_makers(mid, step, model.sigma, model.intensity, model.kappa, widths, skews, state, profit, inventory)
+    return pl.DataFrame({"profit": profit, "inventory": inventory})
+
+
+def checked_times(time: ArrayLike, model: MakerModel) -> Float1D:
+    """Times within the horizon, or an `InputError`; a NaN passes."""
+    clock = np.asarray(time, np.float64)
+    if ((clock < 0) | (clock > model.horizon)).any():
+        raise InputError(f"times {clock.min()} to {clock.max()} given; expected 0 to the horizon {model.horizon}")
+    return clock
+
+
+def checked_steps(model: MakerModel, paths: int, dt: float, mid: float) -> tuple[float, int]:
+    """Length and number of steps that fill the horizon, or an `InputError`."""
     if paths < 1 or not isfinite(mid):
         raise InputError(f"{paths} paths from a mid of {mid}: expected at least one, from a finite price")
     if not 0 < dt <= min(model.horizon, 1.0 / model.intensity):
@@ -131,13 +147,7 @@ def maker_paths(
             f"dt is {dt}, expected above 0 and at most {min(model.horizon, 1.0 / model.intensity):.6g} (1/intensity)"
         )
     steps = ceil(model.horizon / dt - 1e-9)
-    step = model.horizon / steps
-    left = np.asarray(model.horizon - step * np.arange(steps), np.float64)
-    widths, skews = _width(model, left, widening), _skew(model, left) * float(skewed)
-    state = rng.integers(1, 2**64, (1, 4), dtype=np.uint64)
-    profit, inventory = np.empty(paths), np.empty(paths, np.int64)
-    run_makers(mid, step, model.sigma, model.intensity, model.kappa, widths, skews, state, profit, inventory)
-    return pl.DataFrame({"profit": profit, "inventory": inventory})
+    return model.horizon / steps, steps
 
 
 def _skew(model: MakerModel, left: Float1D) -> Float1D:

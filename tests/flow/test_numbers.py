@@ -1,4 +1,4 @@
-"""Scalar tables as of a time: strictly before, not too old, never what was not said."""
+"""Columns of frames as arrays: whatever they are written in, never what cannot be meant."""
 
 from __future__ import annotations
 
@@ -9,24 +9,7 @@ import polars as pl
 import pytest
 
 from counterpoise.core.errors import DataError, InputError
-from counterpoise.flow.derivatives.latest import NEVER, bin_ends, latest, numbers_of, times_of
-
-
-def test_what_is_said_at_the_moment_itself_is_not_known_yet() -> None:
-    ts, values = np.array([10, 20, 20, 30]), np.array([1.0, 2.0, 3.0, np.nan])
-    found, age = latest(ts, values, np.array([10, 11, 20, 21, 30, 35]), max_age_ns=15)
-    assert found.tolist() == pytest.approx([np.nan, 1, 1, 3, 3, 3], nan_ok=True)
-    assert age.tolist() == [NEVER, 1, 10, 1, 10, 15]
-    old, _ = latest(ts, values, np.array([36]), max_age_ns=15)
-    assert np.isnan(old).all()
-    never, ages = latest(ts, np.full(4, np.nan), np.array([40]), max_age_ns=99)
-    assert np.isnan(never).all()
-    assert ages.tolist() == [NEVER]
-
-
-def test_bins_hold_the_first_and_the_last() -> None:
-    assert bin_ends(9, 20, 10).tolist() == [10, 20, 30]
-    assert bin_ends(10, 19, 10).tolist() == [20]
+from counterpoise.flow.numbers import numbers_of, times_of, wholes_of
 
 
 def test_times_are_ns_whatever_they_are_written_in() -> None:
@@ -48,3 +31,13 @@ def test_columns_that_cannot_be_meant() -> None:
     with pytest.raises(InputError, match="column 'x' is String"):
         numbers_of(frame, "x", what="these")
     assert numbers_of(frame, "n", what="these").tolist() == pytest.approx([np.nan, 1.5], nan_ok=True)
+
+
+def test_whole_numbers_are_whole_and_all_there() -> None:
+    frame = pl.DataFrame({"n": [1, None], "t": [True, False], "x": [1.5, 2.5]})
+    assert wholes_of(frame, "t", what="these").tolist() == [1, 0]
+    assert wholes_of(frame, "n", what="these", unsaid=-1).tolist() == [1, -1]
+    with pytest.raises(InputError, match="these: 1 rows have no n"):
+        wholes_of(frame, "n", what="these")
+    with pytest.raises(InputError, match="column 'x' is Float64, expected whole numbers"):
+        wholes_of(frame, "x", what="these")

@@ -1,0 +1,1 @@
+"""Market makers who mind their inventory, without a bound on it and with one."""
