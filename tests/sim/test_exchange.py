@@ -402,7 +402,8 @@ OPTION = Instrument(
         ({"band_ppm": -1}, "band_ppm is -1; expected 0 to 999,999"),
         ({"instrument": OPTION}, "is an option"),
         ({"instrument": SPOT, "funding": FundingRules()}, "no perpetual"),
-        ({"max_lots": 2**31 - 1, "max_price_ticks": 2**34}, "expected below 2\\^62"),
+        ({"max_lots": 2**31 - 1, "max_price_ticks": 2**34}, "stays below 2\\^62"),
+        ({"max_position_lots": 2**31 - 1}, "expected at most 68,719,476"),
     ],
 )
 def test_impossible_markets_are_refused(terms: dict[str, Any], words: str) -> None:
