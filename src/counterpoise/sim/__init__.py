@@ -2,6 +2,8 @@
 
 from counterpoise.sim.defi.deposits import DepositRun, run_on_deposits
 from counterpoise.sim.defi.lending import LendingCascade, LendingRules, health_factor, lending_cascade
+from counterpoise.sim.exchange.exchange import Exchange, ExchangeMemory
+from counterpoise.sim.exchange.rules import ExchangeConfig, FeeTier, FundingRules, MarketRules
 from counterpoise.sim.fees import Fees
 from counterpoise.sim.leverage.accounts import Accounts, AccountsConfig
 from counterpoise.sim.leverage.cascade import CascadeResult
@@ -45,8 +47,13 @@ __all__ = [
     "DealerPanel",
     "DepositRun",
     "Displacement",
+    "Exchange",
+    "ExchangeConfig",
+    "ExchangeMemory",
+    "FeeTier",
     "Fees",
     "FillContext",
+    "FundingRules",
     "FundsConfig",
     "HoldingCost",
     "LastLook",
@@ -57,6 +64,7 @@ __all__ = [
     "LognormalLatency",
     "MakerModel",
     "MarketConfig",
+    "MarketRules",
     "Markout",
     "MarkoutFit",
     "Policy",

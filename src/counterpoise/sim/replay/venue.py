@@ -24,6 +24,7 @@ from counterpoise.market.event import Events, Feed
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import (
     Approved,
+    Conditions,
     Fill,
     Order,
     OrderState,
@@ -284,6 +285,8 @@ class SimVenue:
 
 def _refusal(order: Order, market: ReplayMarket, ts_ns: int) -> RejectReason | None:
     """Why the venue does not take an order, or None."""
+    if order.time_in_force is TimeInForce.FOK or order.asks != Conditions():
+        return RejectReason.NOT_SUPPORTED
     if market.state is not BookState.SYNCED:
         return RejectReason.BOOK_NOT_SYNCED
     top = market.top(ts_ns)
