@@ -20,6 +20,7 @@ from counterpoise.market.event import DELTA, FIRST, LAST, SNAPSHOT, TRADE, Event
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.market.order import Approved, Order, OrderType
 from counterpoise.sim.fees import Fees
+from counterpoise.sim.latency import ConstantLatency
 from counterpoise.sim.maker.avellaneda_stoikov import MakerModel
 from counterpoise.sim.maker.bounded import bounded_distances
 from counterpoise.sim.otc.crowd import DarkFlow
@@ -28,7 +29,6 @@ from counterpoise.sim.otc.dealer import Dealer
 from counterpoise.sim.otc.lit import LitTape
 from counterpoise.sim.otc.panel import DealerPanel
 from counterpoise.sim.otc.rfq import RfqRules
-from counterpoise.sim.replay.latency import ConstantLatency
 from timing import interleaved, job, show
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))

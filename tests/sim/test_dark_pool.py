@@ -23,12 +23,12 @@ from counterpoise.market.order import Approved, Fill, Order, OrderType, OrderUpd
 from counterpoise.sim.fees import Fees
 from counterpoise.sim.kernels import dark_match as m
 from counterpoise.sim.kernels import dark_pool as k
+from counterpoise.sim.latency import ConstantLatency
 from counterpoise.sim.otc.crowd import Crowd, DarkFlow, dark_outlook, presence_after_pings
 from counterpoise.sim.otc.dark_pool import DarkPool
 from counterpoise.sim.otc.lit import LitTape, half_tick_instrument
 from counterpoise.sim.otc.markout import Markout, fit_markout
-from counterpoise.sim.replay.latency import ConstantLatency
-from counterpoise.sim.replay.response import Response
+from counterpoise.sim.replay.response import Resilience, ResponseModel
 from counterpoise.sim.replay.venue import SimVenue
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.given_feed import Given
@@ -218,7 +218,9 @@ def test_beside_a_venue_that_moves_when_we_trade() -> None:
     trades: list[Message] = [(1 + i, TRADE, [(1, 1003, 2)]) for i in range(8)]
     impact = TransientImpact(bps_per_million=1e4, permanent=1.0)
     feed = Given((LIT, events_of([BOOK, *trades])))
-    venue = SimVenue(feed, response=Response(impact=impact, refill_half_life=""), fees=FREE, latency=AT_ONCE)
+    venue = SimVenue(
+        feed, response=ResponseModel(impact=impact, resilience=Resilience(half_life="")), fees=FREE, latency=AT_ONCE
+    )
     pool, mids = DarkPool(LIT, flow=NOBODY, fees=FREE, latency=AT_ONCE), []
     for second in range(2, 8):
         venue.advance(at(second))

@@ -1,10 +1,12 @@
 """A venue made of models, over a recording or a synthetic market."""
 
+from counterpoise.sim.connection import Connection
 from counterpoise.sim.defi.deposits import DepositRun, run_on_deposits
 from counterpoise.sim.defi.lending import LendingCascade, LendingRules, health_factor, lending_cascade
 from counterpoise.sim.exchange.exchange import Exchange, ExchangeMemory
 from counterpoise.sim.exchange.rules import ExchangeConfig, FeeTier, FundingRules, MarketRules
 from counterpoise.sim.fees import Fees
+from counterpoise.sim.latency import ConstantLatency, Latency, LognormalLatency, SampledLatency
 from counterpoise.sim.leverage.accounts import Accounts, AccountsConfig
 from counterpoise.sim.leverage.cascade import CascadeResult
 from counterpoise.sim.leverage.cascade_config import CascadeConfig, Policy
@@ -23,20 +25,26 @@ from counterpoise.sim.otc.lit import LitTape, half_tick_instrument
 from counterpoise.sim.otc.markout import Markout, MarkoutFit, fit_markout
 from counterpoise.sim.otc.panel import DealerPanel
 from counterpoise.sim.otc.rfq import Quote, Request, RfqRules
-from counterpoise.sim.replay.latency import ConstantLatency, Latency, LognormalLatency
+from counterpoise.sim.recorded_latency import OrderDelays, RecordedDelays, RecordedLatency
 from counterpoise.sim.replay.market import ReplayMarket
-from counterpoise.sim.replay.response import NO_RESPONSE, Response
+from counterpoise.sim.replay.queue import QUEUE_MODELS, QueueModel
+from counterpoise.sim.replay.response import NO_FOLLOWERS, NO_RESPONSE, Followers, Resilience, ResponseModel
+from counterpoise.sim.replay.response_fit import Estimate, ResponseFit, fit_response
+from counterpoise.sim.replay.round_trips import RoundTrips, round_trip_costs
 from counterpoise.sim.replay.venue import FillContext, SimVenue
 from counterpoise.sim.synthetic.market import MarketConfig, SyntheticFeed, TokenConfig, default_config, generate
 
 __all__ = [
+    "NO_FOLLOWERS",
     "NO_RESPONSE",
+    "QUEUE_MODELS",
     "Accounts",
     "AccountsConfig",
     "Belief",
     "BeliefModel",
     "CascadeConfig",
     "CascadeResult",
+    "Connection",
     "ConstantLatency",
     "Crowd",
     "DarkFill",
@@ -47,12 +55,14 @@ __all__ = [
     "DealerPanel",
     "DepositRun",
     "Displacement",
+    "Estimate",
     "Exchange",
     "ExchangeConfig",
     "ExchangeMemory",
     "FeeTier",
     "Fees",
     "FillContext",
+    "Followers",
     "FundingRules",
     "FundsConfig",
     "HoldingCost",
@@ -67,12 +77,20 @@ __all__ = [
     "MarketRules",
     "Markout",
     "MarkoutFit",
+    "OrderDelays",
     "Policy",
+    "QueueModel",
     "Quote",
+    "RecordedDelays",
+    "RecordedLatency",
     "ReplayMarket",
     "Request",
-    "Response",
+    "Resilience",
+    "ResponseFit",
+    "ResponseModel",
     "RfqRules",
+    "RoundTrips",
+    "SampledLatency",
     "SimVenue",
     "SyntheticFeed",
     "TokenConfig",
@@ -88,6 +106,7 @@ __all__ = [
     "expected_best_quote",
     "expected_residual",
     "fit_markout",
+    "fit_response",
     "fund_market",
     "generate",
     "half_tick_instrument",
@@ -99,5 +118,6 @@ __all__ = [
     "presence_after_pings",
     "request_frontier",
     "reservation_bps",
+    "round_trip_costs",
     "run_on_deposits",
 ]

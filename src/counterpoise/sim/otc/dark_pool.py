@@ -19,14 +19,14 @@ from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import Approved, Fill, Order, OrderState, OrderType, OrderUpdate, RejectReason, TimeInForce
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
+from counterpoise.sim.connection import Connection
 from counterpoise.sim.fees import Fees
 from counterpoise.sim.kernels import dark_match as m
 from counterpoise.sim.kernels import dark_pool as k
 from counterpoise.sim.kernels.lit import LIT_COLUMNS
+from counterpoise.sim.latency import Latency
 from counterpoise.sim.otc.crowd import DarkFlow
 from counterpoise.sim.otc.lit import LitTape, half_tick_instrument
-from counterpoise.sim.otc.wire import Wire
-from counterpoise.sim.replay.latency import Latency
 
 __all__ = ["DarkFill", "DarkPool"]
 
@@ -100,7 +100,7 @@ class DarkPool:
             raise UnknownName("priority", priority, _PRIORITIES)
         self.instrument: Final = half_tick_instrument(lit, venue=venue)
         delays, words = np.random.SeedSequence(seed).spawn(2)
-        self._fees, self._wire = fees, Wire[_Request](latency, np.random.default_rng(delays))
+        self._fees, self._connection = fees, Connection[_Request](latency, seed=delays)
         self._tape, self._curve, self._par, self._tables = LitTape(), flow.markout.curve, flow.parameters, flow.tables
         self._rng = np.asarray(words.generate_state(4 * k.STREAMS, np.uint64), np.uint64).reshape(k.STREAMS, 4)
         self._state, self._reals = np.zeros(k.STATE_SIZE, np.int64), np.zeros(k.REALS)
@@ -141,27 +141,27 @@ class DarkPool:
             number = next(self._numbers)
             self._held[order.client_id] = _Held(order, least_lots, number, OrderState.IN_FLIGHT, order.qty_lots)
             self._by_number[number] = order.client_id
-        self._wire.send(self._now_ns, _Request("submit again" if known else "submit", order.client_id))
+        self._connection.send(self._now_ns, _Request("submit again" if known else "submit", order.client_id))
 
     def amend(self, client_id: str, *, qty_lots: int, price_ticks: int) -> None:
-        self._wire.send(self._now_ns, _Request("amend", client_id, qty_lots, price_ticks))
+        self._connection.send(self._now_ns, _Request("amend", client_id, qty_lots, price_ticks))
 
     def cancel(self, client_id: str) -> None:
-        self._wire.send(self._now_ns, _Request("cancel", client_id))
+        self._connection.send(self._now_ns, _Request("cancel", client_id))
 
     def advance(self, until_ns: int, *, lit_shift_ticks: int = 0) -> None:
         """Live to a time, our requests arriving on the way; lit prices are displaced by `lit_shift_ticks` from here on."""
         if until_ns < self._now_ns:
             raise InputError(f"the pool stands at {self._now_ns} ns and cannot go back to {until_ns} ns")
         self._state[m.LIT_SHIFT] = lit_shift_ticks
-        while (due := self._wire.next_by(until_ns)) is not None:
+        while (due := self._connection.arrival(until_ns)) is not None:
             self._run(due[0])
             self._receive(*due)
         self._run(until_ns)
         self._now_ns = until_ns
 
     def events(self) -> Sequence[VenueEvent]:
-        return self._wire.heard_by(self._now_ns)
+        return self._connection.heard(self._now_ns)
 
     def market(self) -> Iterator[tuple[Instrument, Events]]:
         """Nothing: a dark pool shows no market data."""
@@ -315,7 +315,7 @@ class DarkPool:
             held.left_lots -= lots
             self._known.append(DarkFill(ts_ns, held.order.client_id, lots, bool(informed)))
             fee = self._fees.fee(self.instrument, price, lots, maker=bool(maker))
-            self._wire.say(
+            self._connection.report(
                 ts_ns,
                 Fill(
                     ts_ns=ts_ns,
@@ -334,8 +334,8 @@ class DarkPool:
     def _update(self, held: _Held, ts_ns: int, state: OrderState, reason: RejectReason | None = None) -> None:
         held.state = state
         update = OrderUpdate(ts_ns=ts_ns, client_id=held.order.client_id, state=state, left_lots=held.left_lots, reason=reason)
-        self._wire.say(ts_ns, update)
+        self._connection.report(ts_ns, update)
 
     def _say_rejected(self, ts_ns: int, client_id: str, reason: RejectReason) -> None:
         update = OrderUpdate(ts_ns=ts_ns, client_id=client_id, state=OrderState.REJECTED, left_lots=0, reason=reason)
-        self._wire.say(ts_ns, update)
+        self._connection.report(ts_ns, update)
