@@ -85,18 +85,23 @@ class NaiveCascade:
     def shown(self, shift: int, last: int) -> int:
         return max(self.lowest, max(self.book) + shift) if self.book else last
 
-    def gap(self, key: int, broke: float) -> int:
-        """The most that closing one lot can cost the fund."""
-        return int(broke) - key
+    def least(self, a: Account, lots: int) -> int:
+        """What closing lots has to bring, lest the account be left with a loss."""
+        return int(lots * self.broke(a))
 
-    def affordable(self, lots: int, key: int, broke: float) -> int:
-        if key >= broke or self.plan["adl_rule"] < 0:
+    def handed(self, a: Account, lots: int, broke: float) -> int:
+        """What winners pay for lots; `broke` is the price of bankruptcy before the first of them."""
+        return int(lots * broke)
+
+    def affordable(self, a: Account, lots: int, key: int) -> int:
+        gap = self.least(a, 1) - self.worth(1, key)
+        if gap <= 0 or self.plan["adl_rule"] < 0:
             return lots
-        return min(lots, max(0, self.fund) // self.gap(key, broke))
+        return min(lots, max(0, self.fund) // gap)
 
     def close(self, a: Account, lots: int, key: int, buyer: list[int]) -> None:
-        broke, got = self.broke(a), self.worth(lots, key)
-        paid = self.worth(lots, int(broke)) if broke > key else got
+        got = self.worth(lots, key)
+        paid = max(got, self.least(a, lots))
         a.collateral += paid - self.released(a, lots)
         self.fund -= paid - got
         a.owed += abs(got) * self.plan["fee_ppm"] // 1_000_000
@@ -114,7 +119,7 @@ class NaiveCascade:
             shown = best if terms["uniform"] is None else terms["uniform"]
             key = max(self.lowest, shown + terms["shift"])
             taken = min(lots - sold, self.book[best])
-            taken = taken if forced else self.affordable(taken, key, self.broke(a))
+            taken = taken if forced else self.affordable(a, taken, key)
             if not taken:
                 break
             self.close(a, taken, key, self.market)
@@ -160,7 +165,7 @@ class NaiveCascade:
             if not taken or victim.entry < broke:
                 self.ranking.pop(0)
                 continue
-            value = self.worth(taken, int(broke))
+            value = self.handed(a, taken, broke)
             victim.collateral += self.released(victim, taken) - value
             victim.lots -= taken
             victim.adl_lots += taken
@@ -209,10 +214,10 @@ class NaiveCascade:
             rest = lots - taken - sold
             stopped = rest > 0 and (not self.book or max(self.book) + shift < terms["floor"])
             if rest and not stopped:
-                broke = self.broke(a)
+                before = sum(b.adl_value for b in self.accounts)
                 handed = self.deleverage(a, rest, mark)
                 row["adl"] += handed
-                value += abs(self.worth(handed, int(broke))) if handed else 0
+                value += abs(sum(b.adl_value for b in self.accounts) - before)
                 taken, rest = taken + handed, rest - handed
                 if rest:
                     cash = self.market[0]
@@ -233,7 +238,7 @@ class NaiveCascade:
         if free <= 0:
             return 0
         key = mark - abs(mark) * self.plan["backstop_discount"] // 1_000_000
-        taken = self.affordable(free, key, self.broke(a))
+        taken = self.affordable(a, free, key)
         if taken:
             self.close(a, taken, key, self.backstop)
         return taken

@@ -48,8 +48,15 @@ class NaiveCoinCascade(NaiveCascade):
         key = floor(max(found)) if side > 0 else -ceil(min(found))
         return min(self.plan["start"], max(self.lowest - 1, key))
 
-    def gap(self, key: int, broke: float) -> int:
-        return self.worth(1, int(broke)) - self.worth(1, key) + 1
+    def share(self, a: Account, lots: int) -> Fraction:
+        """Worth of lots at the exact price of bankruptcy."""
+        return Fraction((-self.plan["side"] * a.cost - a.collateral) * lots, a.lots)
+
+    def least(self, a: Account, lots: int) -> int:
+        return ceil(self.share(a, lots))
+
+    def handed(self, a: Account, lots: int, broke: float) -> int:
+        return floor(self.share(a, lots))
 
     def profit(self, a: Account, mark: int) -> tuple[float, float, float]:
         value = float(a.lots) * self.plan["coin"] / abs(mark)

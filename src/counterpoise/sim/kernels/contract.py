@@ -17,13 +17,19 @@ import numpy as np
 
 from counterpoise.core.jit import inner_kernel
 
-__all__ = ["key_of", "worth"]
+__all__ = ["key_of", "share_of", "worth"]
 
 
 @inner_kernel
 def worth(lots: int, key: int, coin: int) -> int:
     """What so many lots are worth at a key, down to a whole unit."""
     return -lots * coin // key if coin else lots * key
+
+
+@inner_kernel
+def share_of(amount: int, lots: int, held: int) -> int:
+    """⌊amount × lots / held⌋, also where the product exceeds 64 bits."""
+    return amount // held * lots + amount % held * lots // held
 
 
 @inner_kernel

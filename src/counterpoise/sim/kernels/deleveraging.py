@@ -8,7 +8,7 @@ import numpy as np
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D
 from counterpoise.core.jit import inner_kernel, kernel
-from counterpoise.sim.kernels.contract import worth
+from counterpoise.sim.kernels.contract import share_of
 from counterpoise.sim.kernels.liquidation import (
     ADL_LOTS,
     ADL_VALUE,
@@ -26,6 +26,7 @@ from counterpoise.sim.kernels.liquidation import (
     TOP_ENTRY,
     WEIGHTING,
     bankruptcy_key,
+    debt_of,
     release,
 )
 
@@ -128,7 +129,7 @@ def deleverage(
     rerank: int,
     coin: int,
 ) -> int:
-    """Close lots of a taker's order against counterparties by rank, at its key of bankruptcy; returns lots closed.
+    """Close lots of a taker's order against counterparties by rank, at its price of bankruptcy; returns lots closed.
 
     Only who is in profit is ranked, and who would lose by it is passed over. The ranking is made again when the mark has moved
     by `rerank` keys, and, of those who do not lose by it, when it is used up.
@@ -158,8 +159,9 @@ def deleverage(
 
 
 @inner_kernel
-def _hand_over(accounts: Int2D, state: Int1D, at: int, victim: int, lots: int, key: int, coin: int) -> None:
-    value = worth(lots, key, coin)
+def _hand_over(accounts: Int2D, state: Int1D, at: int, victim: int, lots: int, broke: int, coin: int) -> None:
+    """Of an inverse contract the price is exact and the part of a grain the winner's: see `least_worth`."""
+    value = share_of(debt_of(accounts, at, coin), lots, accounts[LOTS, at]) if coin else lots * broke
     accounts[COLLATERAL, victim] += release(accounts, victim, lots, coin) - value
     accounts[LOTS, victim] -= lots
     accounts[ADL_LOTS, victim] += lots

@@ -17,7 +17,7 @@ import numpy as np
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D
 from counterpoise.core.jit import inner_kernel, kernel
-from counterpoise.sim.kernels.contract import key_of, worth
+from counterpoise.sim.kernels.contract import key_of, share_of, worth
 
 __all__ = [
     "ACCOUNT_FIELDS",
@@ -58,8 +58,10 @@ __all__ = [
     "bankruptcy_key",
     "book_account",
     "close_lots",
+    "debt_of",
     "enqueue",
     "fill_lists",
+    "least_worth",
     "liquidation_key",
     "open_state",
     "order_lots",
@@ -126,7 +128,7 @@ def open_state(state: Int1D, fund: int, start: int) -> None:
 
 
 @inner_kernel
-def _debt(accounts: Int2D, at: int, coin: int) -> int:
+def debt_of(accounts: Int2D, at: int, coin: int) -> int:
     """Worth of a taker's lots at which its equity is zero."""
     basis = accounts[BASIS, at] if coin else accounts[LOTS, at] * accounts[ENTRY, at]
     return basis - accounts[COLLATERAL, at]
@@ -143,7 +145,7 @@ def liquidation_key(
     The requirement is the greatest of its tiers' lines. A lot of s > 0 is worth something if linear, owed if inverse.
     """
     best = -np.inf
-    lots, owed = accounts[LOTS, at], float(_debt(accounts, at, coin))
+    lots, owed = accounts[LOTS, at], float(debt_of(accounts, at, coin))
     turn = -side if coin else side
     for tier in range(len(rates)):
         best = max(best, (owed - scale * cums[tier]) / (lots * (1.0 - turn * scale * rates[tier])))
@@ -155,14 +157,23 @@ def liquidation_key(
 
 @inner_kernel
 def bankruptcy_key(accounts: Int2D, at: int, coin: int) -> int:
-    """Least key at which a taker's collateral covers the closing of all its lots; NO_ENTRY where every key does."""
+    """Least whole key at which a taker's collateral covers the closing of all its lots; NO_ENTRY where every key does."""
     lots = accounts[LOTS, at]
     if coin == 0:
         return accounts[ENTRY, at] - accounts[COLLATERAL, at] // lots
-    debt = _debt(accounts, at, coin)
+    debt = debt_of(accounts, at, coin)
     if debt <= 0 and accounts[ENTRY, at] < 0:  # a short that holds the coins it owes
         return NO_ENTRY
     return -(lots * coin // debt)
+
+
+@inner_kernel
+def least_worth(accounts: Int2D, at: int, lots: int, broke: int, coin: int) -> int:
+    """What closing so many lots has to bring a taker: their worth at its price of bankruptcy.
+
+    That price is the whole key `broke` of a linear contract, and exact of an inverse one, the part of a grain rounded up.
+    """
+    return -share_of(-debt_of(accounts, at, coin), lots, accounts[LOTS, at]) if coin else lots * broke
 
 
 @inner_kernel
@@ -170,9 +181,8 @@ def release(accounts: Int2D, at: int, lots: int, coin: int) -> int:
     """Cost of so many lots, taken out of the position's; what rounding leaves stays with the rest."""
     if coin == 0:
         return lots * accounts[ENTRY, at]
-    basis, held = accounts[BASIS, at], accounts[LOTS, at]
-    part = basis // held * lots + basis % held * lots // held
-    accounts[BASIS, at] = basis - part
+    part = share_of(accounts[BASIS, at], lots, accounts[LOTS, at])
+    accounts[BASIS, at] -= part
     return part
 
 
@@ -250,12 +260,12 @@ def order_lots(lots: int, fraction_ppm: int) -> int:
 def close_lots(
     accounts: Int2D, state: Int1D, at: int, lots: int, key: int, broke: int, cash: int, fee_ppm: int, coin: int
 ) -> None:
-    """Close lots of a taker's queued order at a key; the fund pays what lies below the key of bankruptcy `broke`.
+    """Close lots of a taker's queued order at a key; the fund pays what lies below its price of bankruptcy, see `least_worth`.
 
     `cash` is the state's slot of who buys; its lots are in the next slot.
     """
     got = worth(lots, key, coin)
-    paid = worth(lots, broke, coin) if key < broke else got
+    paid = max(got, least_worth(accounts, at, lots, broke, coin))
     accounts[COLLATERAL, at] += paid - release(accounts, at, lots, coin)
     accounts[LOTS, at] -= lots
     accounts[ORDER_LOTS, at] -= lots

@@ -42,7 +42,9 @@ from counterpoise.sim.kernels.liquidation import (
     bankruptcy_key,
     book_account,
     close_lots,
+    debt_of,
     enqueue,
+    least_worth,
     liquidation_key,
     order_lots,
     pay_fee,
@@ -80,11 +82,11 @@ def _clearing_key(book: Int1D, index: int, lots: int, shift: int, floor: int) ->
 
 
 @inner_kernel
-def _affordable(state: Int1D, lots: int, key: int, broke: int, adl_rule: int, coin: int) -> int:
-    """Lots whose loss below bankruptcy the fund is sure to pay, whatever rounding does; all where nobody is deleveraged."""
-    if key >= broke or adl_rule < 0:
+def _affordable(accounts: Int2D, state: Int1D, at: int, lots: int, key: int, broke: int, adl_rule: int, coin: int) -> int:
+    """Lots whose loss below bankruptcy the fund is sure to pay, each rounded alone; all where nobody is deleveraged."""
+    gap = least_worth(accounts, at, 1, broke, coin) - worth(1, key, coin)
+    if gap <= 0 or adl_rule < 0:
         return lots
-    gap = worth(1, broke, coin) - worth(1, key, coin) + (1 if coin else 0)
     return min(lots, max(0, state[FUND]) // gap)
 
 
@@ -113,7 +115,7 @@ def _sell(
         broke = bankruptcy_key(accounts, at, plan[COIN])
         rests = quantity_at(book, index, best)
         wanted = min(lots - sold, rests)
-        taken = wanted if forced else _affordable(state, wanted, key, broke, plan[ADL_RULE], plan[COIN])
+        taken = wanted if forced else _affordable(accounts, state, at, wanted, key, broke, plan[ADL_RULE], plan[COIN])
         if taken == 0:
             break
         put_level(book, index, best, rests - taken)
@@ -130,7 +132,7 @@ def _to_backstop(accounts: Int2D, state: Int1D, at: int, lots: int, mark: int, p
         return 0
     key = mark - abs(mark) * plan[BACKSTOP_DISCOUNT] // _MILLION
     broke = bankruptcy_key(accounts, at, plan[COIN])
-    taken = _affordable(state, free, key, broke, plan[ADL_RULE], plan[COIN])
+    taken = _affordable(accounts, state, at, free, key, broke, plan[ADL_RULE], plan[COIN])
     if taken > 0:
         close_lots(accounts, state, at, taken, key, broke, BACKSTOP_CASH, plan[FEE_PPM], plan[COIN])
     return taken
@@ -185,9 +187,9 @@ def _close_order(
     handed = 0
     best = book[index * HEAD + BEST]
     if taken + sold < lots and best != NO_KEY and best + shift >= floor:
-        broke, rest = bankruptcy_key(accounts, at, plan[COIN]), lots - taken - sold
+        debt, rest = debt_of(accounts, at, plan[COIN]), lots - taken - sold
         handed = deleverage(accounts, state, ranking, scores, at, rest, mark, plan[ADL_RULE], plan[RERANK], plan[COIN])
-        row[P_VALUE] += abs(worth(handed, broke, plan[COIN]))
+        row[P_VALUE] += abs(debt - debt_of(accounts, at, plan[COIN]))
         if handed < rest:
             sold += _sell(book, accounts, state, at, rest - handed, shift, floor, uniform, plan, lowest, True)
     row[P_BACKSTOP] += taken

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Final, Literal
 
 from counterpoise.core.config import Config
-from counterpoise.core.errors import ConfigError
+from counterpoise.core.errors import ConfigError, UnknownName
 from counterpoise.core.units import Grid, parse_duration
 from counterpoise.flow.impact.impact import NO_IMPACT, TransientImpact
 from counterpoise.risk.margin import MarginRules, margin_rules
@@ -304,7 +304,12 @@ class CascadeConfig(Config, frozen=True, kw_only=True):
 
     @property
     def margin_rules(self) -> MarginRules:
-        return self.rules or margin_rules(self.venue, self.symbol, on=self.on)
+        if self.rules is not None:
+            return self.rules
+        try:
+            return margin_rules(self.venue, self.symbol, on=self.on)
+        except UnknownName as error:
+            raise ConfigError(f"{error} Or give the contract's own table as [rules]") from error
 
     @property
     def start_ticks(self) -> int:
