@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import exp, log
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from counterpoise.core.arrays import Int1D
+from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.errors import InputError, UnknownName
-from counterpoise.market.event import Events
+from counterpoise.market.event import QUOTE, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import Approved, Fill, Order, OrderState, OrderUpdate, RejectReason
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
 from counterpoise.sim.agents.agent_config import AgentMarketConfig
+from counterpoise.sim.agents.kernels import layout as at
 from counterpoise.sim.agents.kernels.prints import hear
+from counterpoise.sim.agents.kernels.values import past_value
 from counterpoise.sim.agents.market import open_world, take_events
 from counterpoise.sim.connection import Connection
 from counterpoise.sim.exchange.exchange import order_kind
@@ -31,6 +34,7 @@ from counterpoise.sim.exchange.kernels.readers import best_lots, best_price, dep
 from counterpoise.sim.exchange.kernels.requests import amend, cancel, place_with
 from counterpoise.sim.exchange.reports import REASONS
 from counterpoise.sim.latency import ConstantLatency, LognormalLatency
+from counterpoise.sim.replay.venue import FillContext
 
 __all__ = ["AgentVenue"]
 
@@ -77,6 +81,9 @@ class AgentVenue:
         self._held: dict[str, _Held] = {}
         self._ids: list[str] = []
         self._arrived: list[tuple[Instrument, Events]] = []
+        self._contexts: list[FillContext] = []
+        self._mids = self.world.log_mids()
+        self._opening = self._mids - self._log_values(config.start_ns)
         self._now_ns = 0
 
     @property
@@ -141,6 +148,13 @@ class AgentVenue:
             np.add.at(rows, row[inside], side * lots[:found][inside])
         return rows
 
+    def contexts(self) -> Sequence[FillContext]:
+        """One per fill so far: the mid as it stood, and as it would be had it moved from the start on as the value did.
+
+        The second knows nothing of us; it is known to a simulation only, and to within what price and value differ anyway.
+        """
+        return self._contexts
+
     def _market(self, instrument: str) -> int:
         try:
             return self._markets[instrument]
@@ -156,11 +170,38 @@ class AgentVenue:
     def _take(self) -> None:
         """What the venues have said, to everyone and to us."""
         rows = self.world.reports[: self.world.ex[x.REPORT_ROWS]]
-        for row in rows[rows[:, codes.R_ACCOUNT] == self._account].tolist():
+        own = rows[rows[:, codes.R_ACCOUNT] == self._account].tolist()
+        told = take_events(self.world)
+        for row in own:
+            if row[codes.R_CODE] & 255 == codes.FILL:
+                self._contexts.append(self._context(row, told[row[codes.R_MARKET]]))
             self._tell(row)
-        for instrument, events in zip(self._instruments, take_events(self.world), strict=True):
+        for market, events in enumerate(told):
             if events.rows:
-                self._arrived.append((instrument, events._replace(ts_local=events.ts_venue + self._feed_ns)))
+                seen = events._replace(ts_local=events.ts_venue + self._feed_ns)
+                self._arrived.append((self._instruments[market], seen))
+                self._mids[market] = _log_mid(events, events.rows, self._mids[market] + self._origin(market)) - self._origin(
+                    market
+                )
+
+    def _context(self, row: list[int], events: Events) -> FillContext:
+        """Mids at a fill; `events` are those of its market since the last time."""
+        market, ts_ns = row[codes.R_MARKET], row[codes.R_TS]
+        origin, before = self._origin(market), int(np.searchsorted(events.ts_venue, ts_ns, side="left"))
+        shown = _log_mid(events, before, self._mids[market] + origin)
+        undisturbed = self._opening[market] + self._log_values(ts_ns)[market] + origin
+        return FillContext(ts_ns + self._feed_ns, self._ids[row[codes.R_TAG]], exp(shown), exp(undisturbed))
+
+    def _origin(self, market: int) -> float:
+        """Log ticks of the price that stands for the value 0."""
+        return float(self.world.reals[self.world.market_rows()[market, at.M_STATS] + at.S_OPEN])
+
+    def _log_values(self, ts_ns: int) -> Float1D:
+        """Log value of each market's token at the step of the grid before a time."""
+        config, state = self.world.config, self.world
+        ago = max((int(state.world[at.NOW]) - ts_ns) // config.fundamental.step_ns, 0)
+        values = [past_value(state.world, state.reals, token, ago) for token in range(len(config.tokens))]
+        return np.array([values[place.token] for place in config.places])
 
     def _receive(self, ts_ns: int, request: _Request) -> None:
         held = self._held.get(request.client_id)
@@ -228,3 +269,12 @@ class AgentVenue:
 
 def _rejected(ts_ns: int, client_id: str, reason: RejectReason | None) -> OrderUpdate:
     return OrderUpdate(ts_ns=ts_ns, client_id=client_id, state=OrderState.REJECTED, left_lots=0, reason=reason)
+
+
+def _log_mid(events: Events, rows: int, otherwise: float) -> float:
+    """Log mid by the last quote message of the first rows; `otherwise` where there is none, or a side was empty."""
+    quoted = np.flatnonzero(events.kind[:rows] == QUOTE)
+    if len(quoted) < 2:
+        return otherwise
+    bid, ask = events.price_ticks[quoted[-2]], events.price_ticks[quoted[-1]]
+    return log((bid + ask) / 2) if bid > 0 and ask > 0 else otherwise
