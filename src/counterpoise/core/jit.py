@@ -19,7 +19,7 @@ from numba.core import event as numba_event
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 
-__all__ = ["borrow", "cache_dir", "compile_time_note", "count_leading_zeros", "inner_kernel", "kernel", "stay_whole"]
+__all__ = ["borrow", "cache_dir", "compile_time_note", "count_leading_zeros", "inner_kernel", "kernel", "whole_kernel"]
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 ArrayT = TypeVar("ArrayT")
@@ -44,7 +44,17 @@ def kernel(function: FunctionT) -> FunctionT:
 
     A kernel takes arrays and scalars, knows no frame, file, clock or config, and is not compiled before its first call.
     """
-    return cast("FunctionT", numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=False)(function))
+    return cast("FunctionT", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def whole_kernel(function: FunctionT) -> FunctionT:
+    """A large kernel that others call from many places, compiled once and called.
+
+    Numba hands the flag of an inlined function down to what it calls first: a plain kernel below an inner one is inlined too,
+    and compiled again with every loop that comes to it. This one does not take the flag.
+    """
+    options = {"cache": True, "nogil": True, "error_model": "numpy", "forceinline": False}
+    return cast("FunctionT", numba.njit(**options)(function))
 
 
 def inner_kernel(function: FunctionT) -> FunctionT:
@@ -65,24 +75,7 @@ if numba_config.DISABLE_JIT:
         """The same array, without a share in its ownership."""
         return array
 
-    def stay_whole() -> None:
-        """Keep the kernel that calls this from being inlined."""
-
 else:
-
-    @intrinsic  # type: ignore[untyped-decorator]
-    def stay_whole(typing_context: Any) -> Any:
-        """Keep the kernel that calls this from being inlined.
-
-        The compiler optimises a kernel together with all that it calls. What is large and called from many places would be
-        inlined in each, and compiled again with every loop that uses it.
-        """
-
-        def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            builder.function.attributes.add("noinline")
-            return context.get_dummy_value()
-
-        return numba_types.void(), lower
 
     @intrinsic  # type: ignore[untyped-decorator]
     def borrow(typing_context: Any, array: Any) -> Any:

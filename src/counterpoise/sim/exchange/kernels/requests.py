@@ -20,7 +20,7 @@ has is read by `readers`; `batch` carries out many requests at once. An outer lo
 from __future__ import annotations
 
 from counterpoise.core.arrays import Int1D, Int2D
-from counterpoise.core.jit import inner_kernel, kernel, stay_whole
+from counterpoise.core.jit import inner_kernel, kernel, whole_kernel
 from counterpoise.sim.exchange.kernels.checks import refusal_of_entry, refusal_of_terms, rests
 from counterpoise.sim.exchange.kernels.codes import (
     NO_ROOM,
@@ -114,7 +114,7 @@ def place(
     return place_with(ex, tape, reports, ts, market, account, side, kind, price, lots, tag, 0, 0)
 
 
-@kernel
+@whole_kernel
 def place_with(
     ex: Int1D,
     tape: Int2D,
@@ -131,7 +131,6 @@ def place_with(
     trigger: int,
 ) -> int:
     """Place an order that shows at most `display` lots (0: all), or waits for `trigger` (0: does not); answers as `place`."""
-    stay_whole()
     if not _begin(ex, tape, reports, ts):
         return -NO_ROOM
     waits = kind & (STOP | TAKE_PROFIT)
@@ -181,10 +180,9 @@ def _drop_and_note(ex: Int1D, reports: Int2D, market: int, ts: int, order: int) 
     drop(ex, reports, market, ts, order, 0)
 
 
-@kernel
+@whole_kernel
 def cancel(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, number: int) -> int:
     """Cancel an order; returns the lots it left undone, or −reason."""
-    stay_whole()
     if not _begin(ex, tape, reports, ts):
         return -NO_ROOM
     order = find_order(ex, number)
@@ -207,10 +205,9 @@ def _refuse_number(ex: Int1D, reports: Int2D, ts: int, number: int) -> int:
     return -UNKNOWN_ORDER
 
 
-@kernel
+@whole_kernel
 def cancel_all(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, market: int, account: int) -> int:
     """Cancel an account's orders in a market, the newest first, at most MAX_FILLS of them; returns how many, or −reason."""
-    stay_whole()
     if not _begin(ex, tape, reports, ts):
         return -NO_ROOM
     reason = _unknown(ex, market, account)
@@ -225,13 +222,12 @@ def cancel_all(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, market: int, acc
     return count
 
 
-@kernel
+@whole_kernel
 def amend(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, number: int, price: int, lots: int) -> int:
     """Change price and lots left of an order; its place is kept only when nothing but the size falls.
 
     Returns the number, which stays, or −reason: then nothing was changed and the order works on.
     """
-    stay_whole()
     if not _begin(ex, tape, reports, ts):
         return -NO_ROOM
     order = find_order(ex, number)
