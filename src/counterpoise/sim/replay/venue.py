@@ -286,7 +286,7 @@ def _refusal(order: Order, market: ReplayMarket, ts_ns: int) -> RejectReason | N
     if order.time_in_force is TimeInForce.POST_ONLY and crosses:
         return RejectReason.WOULD_TAKE
     price = order.price_ticks or opposite
-    if market.instrument.notional(price, order.qty_lots) < market.instrument.least_notional:
+    if not market.large_enough(price, order.qty_lots):
         return RejectReason.BELOW_MIN_NOTIONAL
     return None
 
