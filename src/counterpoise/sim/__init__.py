@@ -1,5 +1,8 @@
 """A venue made of models, over a recording or a synthetic market."""
 
+from counterpoise.sim.agents.agent_config import AgentMarketConfig, AgentToken, AgentVenueConfig, agent_market_config
+from counterpoise.sim.agents.market import AgentMarket, SimulatedMarket, simulate
+from counterpoise.sim.agents.venue import AgentVenue
 from counterpoise.sim.connection import Connection
 from counterpoise.sim.defi.deposits import DepositRun, run_on_deposits
 from counterpoise.sim.defi.lending import LendingCascade, LendingRules, health_factor, lending_cascade
@@ -40,6 +43,11 @@ __all__ = [
     "QUEUE_MODELS",
     "Accounts",
     "AccountsConfig",
+    "AgentMarket",
+    "AgentMarketConfig",
+    "AgentToken",
+    "AgentVenue",
+    "AgentVenueConfig",
     "Belief",
     "BeliefModel",
     "CascadeConfig",
@@ -92,10 +100,12 @@ __all__ = [
     "RoundTrips",
     "SampledLatency",
     "SimVenue",
+    "SimulatedMarket",
     "SyntheticFeed",
     "TokenConfig",
     "after_move",
     "after_request",
+    "agent_market_config",
     "asymptotic_distances",
     "bounded_distances",
     "bounded_paths",
@@ -120,4 +130,5 @@ __all__ = [
     "reservation_bps",
     "round_trip_costs",
     "run_on_deposits",
+    "simulate",
 ]

@@ -28,7 +28,7 @@ from counterpoise.sim.exchange.reports import REASONS, report_frame
 from counterpoise.sim.exchange.rules import ExchangeConfig
 from counterpoise.sim.exchange.tape import tape_events
 
-__all__ = ["Exchange", "ExchangeMemory"]
+__all__ = ["Exchange", "ExchangeMemory", "order_kind"]
 
 _ROOM_REQUESTS: Final = 4
 _INT_LIMIT: Final = 2**62
@@ -119,7 +119,7 @@ class Exchange:
             market,
             number,
             order.side,
-            _kind(order),
+            order_kind(order),
             order.price_ticks,
             order.qty_lots,
             tag,
@@ -301,8 +301,8 @@ class Exchange:
         self._ex[layout.TAPE_ROWS] = self._ex[layout.REPORT_ROWS] = 0
 
 
-def _kind(order: Order) -> int:
-    """Bits of an order's kind."""
+def order_kind(order: Order) -> int:
+    """Bits of an order's kind, as the kernels take it."""
     kind = _LIVES.get(order.time_in_force, codes.LIMIT)
     kind |= codes.MARKET if order.type is OrderType.MARKET else 0
     kind |= codes.REDUCE_ONLY if order.asks.reduce_only else 0

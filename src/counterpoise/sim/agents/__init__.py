@@ -1,0 +1,1 @@
+"""Venues made by those who trade on them."""
