@@ -27,9 +27,11 @@ import numpy as np
 from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.risk.margin import MarginRules
 from counterpoise.risk.margin_tiers import Tier, TierTable
-from counterpoise.sim.leverage.accounts import Accounts, AccountsConfig, draw_accounts
+from counterpoise.sim.leverage.accounts import Accounts, AccountsConfig
 from counterpoise.sim.leverage.cascade import CascadeResult, cascade
+from counterpoise.sim.leverage.cascade import population as drawn
 from counterpoise.sim.leverage.cascade_config import CascadeConfig, DepthProfile
+from counterpoise.sim.leverage.coin_accounts import CoinAccounts
 
 ROOT = Path(__file__).resolve().parents[1]
 PEER = Path(__file__).with_name("peers") / "lrvx_cascade.py"
@@ -59,10 +61,14 @@ def fed_back(config: CascadeConfig) -> CascadeConfig:
     )
 
 
-def population(config: CascadeConfig, seed: int) -> Accounts:
-    draw = np.random.default_rng(seed)
-    tiers = config.margin_rules.tiers
-    return draw_accounts(config.accounts, tiers, draw, price_ticks=config.start_ticks, unit=config.unit)
+def in_coin(config: CascadeConfig) -> CascadeConfig:
+    """The same positions and shock, margined in coin; a fund of the same value."""
+    rules = msgspec.structs.replace(ONE_TIER, inverse=True)
+    return msgspec.structs.replace(config, contract="inverse", lot="100", rules=rules, fund=config.fund_settle / config.price)
+
+
+def population(config: CascadeConfig, seed: int) -> Accounts | CoinAccounts:
+    return drawn(msgspec.structs.replace(config, seed=seed))
 
 
 @contextmanager
@@ -100,7 +106,7 @@ def peer_of(python: Path, config: CascadeConfig, held: Accounts) -> Iterator[Ask
             process.stdin.close()
 
 
-def timed(config: CascadeConfig, held: Accounts) -> tuple[float, CascadeResult]:
+def timed(config: CascadeConfig, held: Accounts | CoinAccounts) -> tuple[float, CascadeResult]:
     start = time.perf_counter()
     result = cascade(config, accounts=held)
     return time.perf_counter() - start, result
@@ -109,7 +115,7 @@ def timed(config: CascadeConfig, held: Accounts) -> tuple[float, CascadeResult]:
 def report(title: str, config: CascadeConfig, seed: int, *, peer: Path | None, rounds: int) -> None:
     """Times of ours and of the peer, and whether they liquidate the same number."""
     held = population(config, seed)
-    worth = float((np.abs(held.signed_lots) * held.entry_ticks).sum()) * config.unit
+    worth = float(np.abs(held.signed_lots).sum()) * config.lot_value
     print(f"\n{title}: {config.accounts.count:,} accounts, {worth / 1e9:.1f} bn open, {config.steps} steps")
     _, result = timed(config, held)
     seconds = [timed(config, held)[0] for _ in range(rounds)] if peer is None else []
@@ -156,9 +162,12 @@ def main() -> None:
             ("given path in 5 steps, no fund: ADL", poor),
         ):
             report(title, config, wanted.seed, peer=python, rounds=wanted.rounds)
+        for title, config in (("margined in coin, given path", one_tier), ("margined in coin, no fund: ADL", poor)):
+            report(title, in_coin(config), wanted.seed, peer=None, rounds=wanted.rounds)
         report("with book, impact and refill", fed_back(tiers), wanted.seed, peer=None, rounds=wanted.rounds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(f"\npeak memory of this process {peak:,.0f} MB; kernels hold 96 bytes an account, beside 33 of the columns given")
+    held = "96 bytes an account, 104 if inverse, beside 33 of the columns given"
+    print(f"\npeak memory of this process {peak:,.0f} MB; kernels hold {held}")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.book.absorption import Absorption
 from counterpoise.flow.book.sweeps import Sweeps
+from counterpoise.flow.live import Live
 from counterpoise.flow.measures import Measures, measure
 from counterpoise.flow.stream import Stream
 from counterpoise.flow.tape.divergence import Divergences
@@ -50,7 +51,8 @@ SIX: dict[str, Callable[[Instrument], Stream]] = {
     "Divergences": lambda of: Divergences(of, reversal_bps=5),
 }
 ALL_TARGET_NS, BEST_TARGET_NS, EVENT_TARGET_NS = 60, 15, 2000
-MEASURES_EVENT, ALL_EVENTS, DELTAS = "Measures.event", "event of all six", "lrvx OrderBook.apply_delta"
+MEASURES_EVENT, ALL_EVENTS, DELTAS = "Measures.event", "event of all six, six calls", "lrvx OrderBook.apply_delta"
+LIVE_EVENT = "Live.event, all six in one call"
 
 
 def whole(made: Callable[[Instrument], Stream], events: Events, instrument: Instrument) -> None:
@@ -109,9 +111,15 @@ def one_by_one(events: Events, instrument: Instrument) -> list[Job]:
             for take in takes:
                 take(row)
 
+    def live() -> None:
+        take = Live({name: made(instrument) for name, made in SIX.items()}).event
+        for row in rows:
+            take(row)
+
     return [
         job(MEASURES_EVENT, len(rows), lambda: run(["Measures"]), EVENT_TARGET_NS),
-        job(ALL_EVENTS, len(rows), lambda: run(list(SIX)), EVENT_TARGET_NS),
+        job(ALL_EVENTS, len(rows), lambda: run(list(SIX))),
+        job(LIVE_EVENT, len(rows), live, EVENT_TARGET_NS),
     ]
 
 

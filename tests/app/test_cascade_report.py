@@ -53,6 +53,52 @@ def test_example_writes_frames_and_a_page(tmp_path: Path) -> None:
     assert report._repr_html_() == page
 
 
+COIN = """
+name = "coin"
+[cascade]
+contract = "inverse"
+lot = "100"
+duration = "1m"
+shock_over = "10s"
+fund = 0.05
+venue = "binance_coinm"
+symbol = "BTCUSD_211231"
+on = "2021-11-10"
+[cascade.accounts]
+count = 500
+[cascade.book]
+density = 2000.0
+[cascade.policy.throttle]
+value_per_s = 10_000.0
+[cascade.policy.backstop]
+value = 100_000.0
+"""
+
+
+def test_inverse_example_tells_money_in_coin_and_in_quote(tmp_path: Path) -> None:
+    report = run_cascade(EXAMPLE.with_name("cascade_inverse.toml"), out=tmp_path, levers=("throttle",))
+    none, throttle = (report.frame.row(by_predicate=pl.col("policy") == name, named=True) for name in ("none", "throttle"))
+    assert none["amplification"] > throttle["amplification"] > 1
+    assert none["fund_draw"] == pytest.approx(30.0, rel=1e-4)
+    assert 29.99 * none["worst_price"] <= none["fund_draw_quote"] <= 30 * 64_000
+    assert none["worst_price"] < none["liquidated_quote"] / none["liquidated"] < 64_000
+    page = (tmp_path / "cascade.html").read_text(encoding="utf-8")
+    for section in ("liquidated [coin]", "liquidated [quote]", "Insurance fund in quote", "drawn from the fund [coin]"):
+        assert section in page
+
+
+def test_levers_are_chosen_by_name(tmp_path: Path) -> None:
+    config = tmp_path / "coin.toml"
+    config.write_text(COIN, encoding="utf-8")
+    one = run_cascade(config, out=tmp_path / "one", levers=("backstop",))
+    assert list(one.comparison.results) == ["none", "backstop"]
+    both = run_cascade(config, out=tmp_path / "both")
+    assert list(both.comparison.results) == ["none", "throttle", "backstop", "all"]
+    assert one.comparison.results["backstop"].frame.equals(both.comparison.results["backstop"].frame)
+    with pytest.raises(UnknownName, match=r"unknown lever in .* 'band'"):
+        run_cascade(config, out=tmp_path / "none", levers=("band",))
+
+
 def test_same_file_same_bytes(tmp_path: Path) -> None:
     config = tmp_path / "small.toml"
     config.write_text(SMALL, encoding="utf-8")
@@ -95,9 +141,23 @@ def test_recorded_levels_are_gathered_by_coarser_ticks() -> None:
     assert config.price == 101.0
     with pytest.raises(DataError, match="has no bids"):
         recorded_levels(book_of(-1, *rows), perp, CascadeConfig())
-    coin = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
-    with pytest.raises(ConfigError, match="is inverse"):
-        recorded_levels(book_of(1, *rows), coin, CascadeConfig())
+
+
+def test_recorded_contracts_are_lots_of_their_face_value() -> None:
+    """Bids 100.9, 100.2 and 99.95 with 10, 25 and 4 contracts of 100, in ticks of 1 and lots of 100 or 1,000."""
+    coin = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.05", lot="1")
+    book = book_of(1, (2018, 10), (2004, 25), (1999, 4))
+    terms = {"contract": "inverse", "venue": "bybit", "symbol": "BTCUSD", "on": "2026-02-01"}
+    config, levels = recorded_levels(book, coin, CascadeConfig(lot="100", **terms))
+    assert config.price == 100.0
+    assert (levels.price_ticks.tolist(), levels.qty_lots.tolist()) == ([100, 99], [35, 4])
+    _, levels = recorded_levels(book, coin, CascadeConfig(lot="1000", **terms))
+    assert levels.qty_lots.tolist() == [3]
+    with pytest.raises(ConfigError, match=r'is inverse and contract is linear.*contract = "inverse", a lot as "100"'):
+        recorded_levels(book, coin, CascadeConfig())
+    perp = parse_instrument("binance_usdm:BTCUSDT", tick="0.05", lot="0.1")
+    with pytest.raises(ConfigError, match=r'is linear and contract is inverse.*contract = "linear", a lot and margin rules'):
+        recorded_levels(book, perp, CascadeConfig(lot="100", **terms))
 
 
 @pytest.mark.realdata
@@ -120,3 +180,30 @@ end = "2024-08-08T23:57"
     assert 50_000 < none.frame["price"][0] < 70_000
     assert none.summary["accounts"].item() > 0
     assert none.amplification > 1
+
+
+@pytest.mark.realdata
+def test_inverse_cascade_on_a_recorded_book_of_contracts(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """COIN-M BTCUSD_PERP: contracts of 100 USD, sold no lower than the worst price, and fewer at a time under the throttle."""
+    monkeypatch.setenv("COUNTERPOISE_DATA", str(data_dir))
+    config = tmp_path / "recorded.toml"
+    config.write_text(
+        COIN.replace("count = 500", "count = 20_000").replace("duration", 'tick = "0.1"\nprice = 60_000.0\nduration')
+        + """
+[data]
+instrument = "binance_coinm:BTCUSD_PERP"
+captures = ["01_binance_l2_20240808/cm/btcusd_perp_20240808.gz"]
+end = "2024-08-08T23:57"
+""",
+        encoding="utf-8",
+    )
+    report = run_cascade(config, out=tmp_path / "out")
+    none, throttle = (report.comparison.results[name] for name in ("none", "throttle"))
+    assert 50_000 < none.frame["price"][0] < 70_000
+    assert none.summary["accounts"].item() > 0
+    assert none.amplification > throttle.amplification >= 1
+    value = none.frame.filter(pl.col("liquidated") > 0)
+    sold = value["liquidated_quote"] / value["liquidated"]
+    assert (sold >= none.summary["worst_price"].item()).all()

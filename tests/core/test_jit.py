@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numba.core import config as numba_config
 
 import counterpoise
-from counterpoise.core.jit import count_leading_zeros, inner_kernel, kernel, stay_whole
+from counterpoise.core.jit import count_leading_zeros, inner_kernel, kernel, whole_kernel
 
 PACKAGE = Path(counterpoise.__file__).parent
 compiled = pytest.mark.skipif(bool(numba_config.DISABLE_JIT), reason="NUMBA_DISABLE_JIT: nothing is compiled")
@@ -56,12 +56,11 @@ def test_a_kernel_divides_by_zero_as_numpy_does() -> None:
 
 
 @compiled
-def test_a_kernel_stays_whole_where_an_inner_one_calls_it() -> None:
-    """Numba hands the flag of an inlined function down to what it calls; a kernel must not take it."""
+def test_a_whole_kernel_is_not_inlined_with_the_inner_one_that_calls_it() -> None:
+    """Numba hands the flag of an inlined function down to what it calls."""
 
-    @kernel
+    @whole_kernel
     def whole(a: int) -> int:
-        stay_whole()
         return a * a
 
     @inner_kernel
@@ -74,7 +73,6 @@ def test_a_kernel_stays_whole_where_an_inner_one_calls_it() -> None:
 
     assert loop(3) == 27
     (code,) = whole.inspect_llvm().values()  # type: ignore[attr-defined]
-    assert "noinline" in code
     assert "alwaysinline" not in code
 
 

@@ -235,7 +235,6 @@ def test_nothing_comes_of_nothing() -> None:
         ((), {}, "found none"),
         ((PERP, PERP), {}, "twice"),
         ((PERP, PUT), {}, "without a delta"),
-        (MARKETS, {"bins": Bins.parse("volume:10")}, "bins of time"),
         (MARKETS, {"on_missing": "zero"}, "leave_out"),
         (MARKETS, {"rates": "par", "currency": "BTC"}, "dollar family"),
     ],

@@ -28,6 +28,9 @@ from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.symbol import parse_instrument
 from reference.binance_recordings import CAPTURES, read_recording
+from reference.flow_walk import run
+from reference.flow_walk import streams as walked_streams
+from reference.law_cases import PERP as LAW_PERP
 from reference.random_stream import RandomStream
 
 PERP = parse_instrument("binance_usdm:BTCUSDT")
@@ -168,6 +171,33 @@ def test_a_row_that_cannot_be_is_taken_by_no_stream() -> None:
     with pytest.raises(DataError, match="give each event once, in order"):
         live.event((last[0] - 1, *last[1:]))
     assert live.save() == before
+
+
+def test_every_stream_of_the_stage_goes_along_as_it_goes_alone() -> None:
+    """All of one instrument in one call an event, saved and restored on the way: each gives its own rows to the last bit."""
+    found = {name: one for name, one in walked_streams().items() if one.case.instrument == LAW_PERP}
+    made = {name: stream for name, one in found.items() if isinstance(stream := one.make(), Stream)}
+    assert len(made) > 20
+    events = RandomStream(8, centre=600_000, far=50_000, pace_ns=100_000_000).events(200)
+    live = Live(made)
+    for number, row in enumerate(rows_of(events)):
+        live.event(row)
+        if number == events.rows // 2:
+            live = Live({name: found[name].make() for name in made}).restore(live.save())
+    for name in made:
+        assert_frame_equal(live.finish(name), run(found[name].make, events), check_exact=True)
+
+
+def test_most_events_are_one_call_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No stream is asked for itself but where it completes a row or must grow."""
+    alone: list[str] = []
+    usual = Stream._run
+    monkeypatch.setattr(Stream, "_run", lambda one, rows, count: (alone.append(type(one).__name__), usual(one, rows, count)))
+    live = Live(streams())
+    events = RandomStream(4, pace_ns=20_000_000).events(800)
+    for row in rows_of(events):
+        live.event(row)
+    assert len(alone) < events.rows / 20, alone
 
 
 def test_events_and_tables_side_by_side() -> None:

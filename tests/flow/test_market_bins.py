@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ SOURCES: tuple[Source, ...] = ("depth", "ticker")
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="0.001")
 COIN = parse_instrument("binance_coinm:BTCUSD_PERP", tick="0.1", lot="1")
 SWAP = parse_instrument("okx:BTC-USDT-SWAP", tick="0.1", lot="1", multiplier="0.01")
+SECOND = Bins.every(SECOND_NS)
 BANDS = ("1", "25", "900")
 STALE_NS = 4 * SECOND_NS
 CENTRE = 3 * 10**6  # high enough that the walk stays above zero, where contracts have coins
@@ -59,7 +61,7 @@ def test_market_bins_equal_naive_twin(seed: int, quotes: Source) -> None:
     events = stream(seed, pace_ns=60_000_000)
     for instrument in (PERP, COIN, SWAP):
         bands = tuple(float(band) for band in BANDS)
-        found = market_bins(events, instrument, every_ns=SECOND_NS, source=quotes, bands_bps=bands, stale_ns=STALE_NS)
+        found = market_bins(events, instrument, bins=SECOND, source=quotes, bands_bps=bands, stale_ns=STALE_NS)
         expected = naive_market_bins(events, instrument, every_ns=SECOND_NS, quotes=quotes, bands_bps=BANDS, stale_ns=STALE_NS)
         assert_bins(found, expected)
 
@@ -86,7 +88,7 @@ def assert_bins(found: pl.DataFrame, expected: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("instrument", [PERP, COIN, SWAP], ids=["linear", "inverse", "swap"])
 def test_what_measure_knows_is_the_same_here(instrument: Any, quotes: Source) -> None:
     events = stream(7, 800)
-    ours = market_bins(events, instrument, every_ns=10**8, source=quotes, stale_ns=STALE_NS)
+    ours = market_bins(events, instrument, bins=Bins.every(10**8), source=quotes, stale_ns=STALE_NS)
     theirs = measure(events, instrument, bins=Bins.every(10**8), quotes=quotes, stale_ns=STALE_NS)
     unit, size = ("quote", 100) if instrument is COIN else ("coin", 1)
     for mine, other in (("ofi", "ofi"), ("buy", "buy_qty"), ("sell", "sell_qty"), ("cvd", "cvd")):
@@ -101,7 +103,7 @@ def test_each_quantity_at_its_own_price() -> None:
     events = events_of(
         [(0, SNAPSHOT, WHOLE), (1.1, TRADE, [(1, 102, 3)]), (1.2, TRADE, [(-1, 100, 1)]), (1.3, DELTA, [(1, 100, 7)])]
     )
-    row = market_bins(events, COIN, every_ns=SECOND_NS).row(1, named=True)
+    row = market_bins(events, COIN, bins=SECOND).row(1, named=True)
     assert (row["buy_quote"], row["sell_quote"], row["ofi_quote"], row["cvd_quote"]) == (300.0, 100.0, 200.0, 200.0)
     assert row["buy_coin"] == pytest.approx(300 / 10.2, rel=1e-15)
     assert (row["sell_coin"], row["ofi_coin"]) == (pytest.approx(10, rel=1e-14), pytest.approx(20, rel=1e-14))
@@ -111,13 +113,13 @@ def test_each_quantity_at_its_own_price() -> None:
 
 def test_unknown_sides_are_counted_apart() -> None:
     events = events_of([(0, SNAPSHOT, WHOLE), (1.1, TRADE, [(0, 101, 4)]), (1.2, TRADE, [(1, 102, 0)])])
-    row = market_bins(events, SWAP, every_ns=SECOND_NS).row(1, named=True)
+    row = market_bins(events, SWAP, bins=SECOND).row(1, named=True)
     assert (row["unknown_coin"], row["buy_coin"], row["trades"], row["cvd_coin"]) == (0.04, 0.0, 2, 0.0)
 
 
 def test_an_inverse_contract_below_zero_has_no_coins() -> None:
     events = events_of([(0, SNAPSHOT, WHOLE), (1.1, TRADE, [(1, -5, 4)]), (2.1, TRADE, [(1, 100, 4)])])
-    frame = market_bins(events, COIN, every_ns=SECOND_NS)
+    frame = market_bins(events, COIN, bins=SECOND)
     assert frame["buy_coin"].to_list()[1:] == [None, 40.0]
     assert frame["buy_quote"].to_list()[1:] == [400.0, 400.0]
 
@@ -163,13 +165,13 @@ def test_prices_on_a_grid_equal_naive_lookup(seed: int) -> None:
     [
         (lambda: BestQuotes(PERP, source="trades"), UnknownName, "quote source"),  # type: ignore[arg-type]
         (lambda: BestQuotes(PERP, stale_ns=0), InputError, "stale time"),
-        (lambda: MarketBins(PERP, every_ns=0), InputError, "longer than nothing"),
-        (lambda: MarketBins(PERP, every_ns=1, bands_bps=(5.0, 1.0)), InputError, "ascend"),
-        (lambda: MarketBins(PERP, every_ns=1, bands_bps=(float("nan"),)), InputError, "ascend"),
+        (lambda: MarketBins(PERP, bins=Bins("nothing", Decimal(1))), UnknownName, "bin rule"),
+        (lambda: MarketBins(PERP, bins=SECOND, bands_bps=(5.0, 1.0)), InputError, "ascend"),
+        (lambda: MarketBins(PERP, bins=SECOND, bands_bps=(float("nan"),)), InputError, "ascend"),
         (lambda: prices_on_grid({}, every_ns=1), InputError, "want tables"),
         (lambda: prices_on_grid({"a": pl.DataFrame({"x": [1]})}, every_ns=1), InputError, "lacks ts_local"),
         (
-            lambda: market_bins(events_of([(0, TRADE, [(1, 1, 1)]), (60, TRADE, [(1, 1, 1)])]), PERP, every_ns=1),
+            lambda: market_bins(events_of([(0, TRADE, [(1, 1, 1)]), (60, TRADE, [(1, 1, 1)])]), PERP, bins=Bins.every(1)),
             InputError,
             "more than 50,000,000 bins",
         ),
@@ -181,7 +183,7 @@ def test_bad_parameters_are_refused(call: Any, error: type[Exception], words: st
 
 
 def test_nothing_comes_of_nothing() -> None:
-    for make in (best_quotes, lambda e, of: market_bins(e, of, every_ns=SECOND_NS)):
+    for make in (best_quotes, lambda e, of: market_bins(e, of, bins=SECOND)):
         assert make(Events.empty(), PERP).height == 0
         assert make(Events.empty(), PERP).schema == make(events_of([(0, QUOTE, WHOLE), (1, SNAPSHOT, WHOLE)]), PERP).schema
 

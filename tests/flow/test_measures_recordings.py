@@ -57,23 +57,8 @@ def test_order_flow_explains_the_mid_on_binance(name: str, quotes: QuoteSource, 
     assert r_squared(frame) == pytest.approx(expected, abs=0.02)
 
 
-@pytest.mark.parametrize(
-    ("symbol", "locked", "expected"),
-    [
-        ("aig", "null", 0.721),
-        ("aig", "skip", 0.723),
-        ("bac", "null", 0.435),
-        ("bac", "skip", 0.489),
-        ("ibm", "null", 0.588),
-        ("ibm", "skip", 0.580),
-    ],
-)
-def test_order_flow_explains_the_mid_on_nyse(symbol: str, locked: LockedRule, expected: float, data_dir: Path) -> None:
-    """Ten-second bins, a line each half-hour of 09:30 to 16:00 in New York; Cont, Kukanov and Stoikov found .65 on average.
-
-    The README beside them has .75, .52 and .60. Sides are told one at a time, so a new bid may stand beside an old ask: in BAC
-    a fifth of all quotes lock, for up to seven minutes. As an independent script of dictionaries found it, by either rule.
-    """
+def half_hours_of_nyse(symbol: str, locked: LockedRule, data_dir: Path) -> list[float]:
+    """R² over ten-second bins, a line each half-hour of 09:30 to 16:00 in New York; a stream in pieces gives the same."""
     stock = Instrument(
         venue="nyse",
         symbol=symbol,
@@ -95,4 +80,29 @@ def test_order_flow_explains_the_mid_on_nyse(symbol: str, locked: LockedRule, ex
     pieces = [stream.step(events.cut(i, j)) for i, j in pairwise(cuts)]
     assert_frame_equal(pl.concat([*pieces, stream.finish()]), bins, check_exact=True)
     halves = [bins.filter((ends > opens + i * half_hour) & (ends <= opens + (i + 1) * half_hour)) for i in range(13)]
-    assert np.nanmean([r_squared(half) for half in halves]) == pytest.approx(expected, abs=0.005)
+    return [r_squared(half) for half in halves]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "locked", "whole_day", "from_ten"),
+    [
+        ("aig", "null", 0.721, 0.752),
+        ("aig", "skip", 0.723, 0.75),
+        ("bac", "null", 0.435, 0.432),
+        ("bac", "skip", 0.489, 0.52),
+        ("ibm", "null", 0.588, 0.596),
+        ("ibm", "skip", 0.580, 0.60),
+    ],
+)
+def test_order_flow_explains_the_mid_on_nyse(
+    symbol: str, locked: LockedRule, whole_day: float, from_ten: float, data_dir: Path
+) -> None:
+    """Cont, Kukanov and Stoikov found .65 on average. .75, .52 and .60 are told of these files: locks skipped, from 10:00 on.
+
+    Sides are told one at a time, so a new bid may stand beside an old ask: in BAC a fifth of all quotes lock, for up to seven
+    minutes. In the half-hour after the opening auction depth changes severalfold, so one line does not fit it. All twelve
+    figures are also those of an independent script of NumPy.
+    """
+    halves = half_hours_of_nyse(symbol, locked, data_dir)
+    assert np.nanmean(halves) == pytest.approx(whole_day, abs=0.005)
+    assert np.nanmean(halves[1:]) == pytest.approx(from_ten, abs=0.005)

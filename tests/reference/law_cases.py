@@ -144,6 +144,8 @@ CASES: Final[dict[str, dict[str, Case]]] = {
     "liquidations": {"": Case(bins("1s")), "volume": Case(bins("volume:1"), no_scale=GIVEN)},
     "marketbins": {
         "depth": Case({"source": "depth"}),
+        "trades": Case(bins("trades:3")),
+        "volume": Case(bins("volume:0.5"), no_scale=GIVEN),
         "ticker": Case({"source": "ticker"}),
         "inverse": Case({}, COIN, no_mirror=WORTH),
     },

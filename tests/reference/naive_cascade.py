@@ -20,6 +20,7 @@ class Account:
     owed: int = 0
     adl_lots: int = 0
     adl_value: int = 0
+    cost: int = 0  # grains, of an inverse position alone
 
 
 @dataclass
@@ -66,7 +67,14 @@ class NaiveCascade:
             if a.taker and a.lots and not a.order_lots:
                 self.waiting.setdefault(self.liquidation_key(at), []).append(at)
 
-    def broke(self, a: Account) -> int:
+    def worth(self, lots: int, key: int) -> int:
+        return lots * key
+
+    def released(self, a: Account, lots: int) -> int:
+        """What the lots that leave the position had cost."""
+        return lots * a.entry
+
+    def broke(self, a: Account) -> float:
         return a.entry - a.collateral // a.lots
 
     def order(self, at: int) -> None:
@@ -77,19 +85,29 @@ class NaiveCascade:
     def shown(self, shift: int, last: int) -> int:
         return max(self.lowest, max(self.book) + shift) if self.book else last
 
-    def affordable(self, lots: int, key: int, broke: int) -> int:
-        if key >= broke or self.plan["adl_rule"] < 0:
+    def least(self, a: Account, lots: int) -> int:
+        """What closing lots has to bring, lest the account be left with a loss."""
+        return int(lots * self.broke(a))
+
+    def handed(self, a: Account, lots: int, broke: float) -> int:
+        """What winners pay for lots; `broke` is the price of bankruptcy before the first of them."""
+        return int(lots * broke)
+
+    def affordable(self, a: Account, lots: int, key: int) -> int:
+        gap = self.least(a, 1) - self.worth(1, key)
+        if gap <= 0 or self.plan["adl_rule"] < 0:
             return lots
-        return min(lots, max(0, self.fund) // (broke - key))
+        return min(lots, max(0, self.fund) // gap)
 
     def close(self, a: Account, lots: int, key: int, buyer: list[int]) -> None:
-        broke = self.broke(a)
-        a.collateral += lots * (max(key, broke) - a.entry)
-        self.fund -= lots * max(0, broke - key)
-        a.owed += lots * abs(key) * self.plan["fee_ppm"] // 1_000_000
+        got = self.worth(lots, key)
+        paid = max(got, self.least(a, lots))
+        a.collateral += paid - self.released(a, lots)
+        self.fund -= paid - got
+        a.owed += abs(got) * self.plan["fee_ppm"] // 1_000_000
         a.lots -= lots
         a.order_lots -= lots
-        buyer[0] -= lots * key
+        buyer[0] -= got
         buyer[1] += lots
 
     def sell(self, a: Account, lots: int, terms: dict[str, Any], *, forced: bool) -> int:
@@ -101,7 +119,7 @@ class NaiveCascade:
             shown = best if terms["uniform"] is None else terms["uniform"]
             key = max(self.lowest, shown + terms["shift"])
             taken = min(lots - sold, self.book[best])
-            taken = taken if forced else self.affordable(taken, key, self.broke(a))
+            taken = taken if forced else self.affordable(a, taken, key)
             if not taken:
                 break
             self.close(a, taken, key, self.market)
@@ -112,14 +130,17 @@ class NaiveCascade:
         return sold
 
     def score(self, a: Account, mark: int) -> float:
-        gain = float(a.lots) * (a.entry - mark)
-        change = (a.entry - mark) / abs(a.entry)
         if self.plan["adl_rule"] == 1:
-            return change * a.weighting
-        equity, value = a.collateral + gain, float(a.lots) * abs(mark)
+            return (a.entry - mark) / abs(a.entry) * a.weighting
+        gain, value, change = self.profit(a, mark)
+        equity = a.collateral + gain
         if equity <= 0:
             return 0.0
         return gain * value / (equity * equity) if self.plan["adl_rule"] == 2 else change * value / equity
+
+    def profit(self, a: Account, mark: int) -> tuple[float, float, float]:
+        """Of a counterparty: profit, value, and profit over cost."""
+        return float(a.lots) * (a.entry - mark), float(a.lots) * abs(mark), (a.entry - mark) / abs(a.entry)
 
     def ranked(self, mark: int, least: float) -> list[int]:
         self.rank_key = mark
@@ -144,11 +165,12 @@ class NaiveCascade:
             if not taken or victim.entry < broke:
                 self.ranking.pop(0)
                 continue
-            victim.collateral += taken * (victim.entry - broke)
+            value = self.handed(a, taken, broke)
+            victim.collateral += self.released(victim, taken) - value
             victim.lots -= taken
             victim.adl_lots += taken
-            victim.adl_value += taken * broke
-            a.collateral += taken * (broke - a.entry)
+            victim.adl_value += value
+            a.collateral += value - self.released(a, taken)
             a.lots -= taken
             a.order_lots -= taken
             done += taken
@@ -183,7 +205,7 @@ class NaiveCascade:
             at = self.queue[0]
             a = self.accounts[at]
             lots = int(min(left, a.order_lots))
-            tier = max(i for i, (low, _, _) in enumerate(self.tiers) if a.lots * abs(mark) >= low or i == 0)
+            tier = max(i for i, (low, _, _) in enumerate(self.tiers) if abs(self.worth(a.lots, mark)) >= low or i == 0)
             cash = self.market[0] + self.backstop[0]
             taken = self.to_backstop(a, lots, mark)
             row["backstop"] += taken
@@ -192,10 +214,10 @@ class NaiveCascade:
             rest = lots - taken - sold
             stopped = rest > 0 and (not self.book or max(self.book) + shift < terms["floor"])
             if rest and not stopped:
-                broke = self.broke(a)
+                before = sum(b.adl_value for b in self.accounts)
                 handed = self.deleverage(a, rest, mark)
                 row["adl"] += handed
-                value += handed * abs(broke)
+                value += abs(sum(b.adl_value for b in self.accounts) - before)
                 taken, rest = taken + handed, rest - handed
                 if rest:
                     cash = self.market[0]
@@ -216,7 +238,7 @@ class NaiveCascade:
         if free <= 0:
             return 0
         key = mark - abs(mark) * self.plan["backstop_discount"] // 1_000_000
-        taken = self.affordable(free, key, self.broke(a))
+        taken = self.affordable(a, free, key)
         if taken:
             self.close(a, taken, key, self.backstop)
         return taken

@@ -10,18 +10,17 @@ Quote = tuple[int, float | None, float | None]  # ts, bid, ask in the common cur
 
 
 def naive_disparity(
-    a: list[Quote], b: list[Quote], *, every_ns: int, fee_a: float, fee_b: float, end_ns: int
+    a: list[Quote], b: list[Quote], *, edges: list[int], fee_a: float, fee_b: float
 ) -> tuple[list[dict[str, Any]], list[tuple[int, int, int, str]]]:
-    """Bins until `end_ns`, and episodes as (start, end, way, how it ended); way 0 buys in a."""
+    """Bins between edges, and episodes as (start, end, way, how it ended); way 0 buys in a."""
     moments = sorted({ts for ts, _, _ in a + b})
-    start = moments[0]
-    edges_of_bins = list(range((start // every_ns + 1) * every_ns, end_ns + 1, every_ns))
-    cuts = sorted({*moments, *edges_of_bins})
+    first = next(i for i, edge in enumerate(edges) if edge > moments[0]) - 1
+    cuts = sorted({*moments, *edges[first + 1 :]})
     stretches = []
     for since, until in pairwise(cuts):
         qa, qb = standing(a, since), standing(b, since)
         stretches.append((since, until, values(qa, qb, fee_a, fee_b)))
-    bins = [one_bin(end, every_ns, stretches) for end in edges_of_bins]
+    bins = [one_bin(since, until, stretches) for since, until in pairwise(edges[first:])]
     return bins, [episode for way in (0, 1) for episode in episodes(stretches, way)]
 
 
@@ -46,11 +45,11 @@ def values(qa: Quote | None, qb: Quote | None, fee_a: float, fee_b: float) -> tu
     )
 
 
-def one_bin(end: int, every_ns: int, stretches: list[Any]) -> dict[str, Any]:
-    inside = [(until - since, held) for since, until, held in stretches if end - every_ns <= since < end]
+def one_bin(begin: int, end: int, stretches: list[Any]) -> dict[str, Any]:
+    inside = [(until - since, held) for since, until, held in stretches if begin <= since < end]
     sound = [(length, held) for length, held in inside if held is not None]
     total = sum(length for length, _ in sound)
-    out: dict[str, Any] = {"ts": end, "sound_ns": total}
+    out: dict[str, Any] = {"ts": end, "sound_share": total / (end - begin)}
     for at, name in enumerate(("mid", "ab", "ba")):
         out[name] = sum(length * held[at] for length, held in sound) / total if total else None
         out[f"{name}_max"] = max((held[at] for _, held in sound), default=None)

@@ -266,10 +266,8 @@ class NaiveExchange:
             if most == 0 or (kind & FOK and most < order.shown):
                 return "would_not_reduce"
         else:
-            if (
-                side * position.lots + position.open(side) - (replaced.left if replaced else 0) + order.shown
-                > rules.max_position_lots
-            ):
+            coming = position.open(side) - (replaced.left if replaced else 0)
+            if side * position.lots + coming + order.shown > self.config.position_limit(rules):
                 return "position_limit"
             least = rules.instrument.least_notional / self.config.grain(rules.money)
             if least and self.value(rules, price, order.shown) < least:

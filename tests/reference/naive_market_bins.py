@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -83,21 +84,28 @@ def _row(ts: int, best: Best, state: str, instrument: Instrument) -> dict[str, f
 
 
 def naive_market_bins(
-    events: Events, instrument: Instrument, *, every_ns: int, quotes: str, bands_bps: tuple[str, ...], stale_ns: int
+    events: Events,
+    instrument: Instrument,
+    *,
+    quotes: str,
+    bands_bps: tuple[str, ...],
+    stale_ns: int,
+    every_ns: int = 0,
+    ends: Sequence[int] = (),
 ) -> list[dict[str, Any]]:
-    """One dictionary a bin; a flow is (coins, quote)."""
+    """One dictionary a bin, of a length or with ends that are given; a flow is (coins, quote)."""
     rows = rows_of(events)
     if not rows:
         return []
-    bins = _Bins(instrument, quotes, bands_bps, stale_ns)
-    end = (rows[0][0] // every_ns + 1) * every_ns
+    if every_ns:
+        ends = range((rows[0][0] // every_ns + 1) * every_ns, rows[-1][0] + every_ns + 1, every_ns)
+    bins, left = _Bins(instrument, quotes, bands_bps, stale_ns), list(ends)
     out = []
     for row in rows:
-        while row[0] >= end:
-            out.append(bins.close(end))
-            end += every_ns
+        while row[0] >= left[0]:
+            out.append(bins.close(left.pop(0)))
         bins.take(row)
-    return [*out, bins.close(end)]
+    return out + [bins.close(end) for end in left]
 
 
 class _Bins:

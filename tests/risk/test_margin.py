@@ -59,6 +59,16 @@ def test_maintenance_amounts_of_2021_as_published() -> None:
     )
 
 
+def test_coin_quarterlies_of_2021_ask_twice_maintenance_at_first() -> None:
+    """Announcement of 2021-08-23: 50, 20, 10, 5 and 4 times need twice their maintenance; 11 coins ask .11 + .025 less .025."""
+    tiers = margin_rules("binance_coinm", "BTCUSD_211231", on="2021-11-10").tiers
+    assert [tier.initial / tier.maintenance for tier in tiers.tiers[:5]] == pytest.approx([2.0] * 5)
+    assert [tier.floor for tier in tiers.tiers] == [0, 10, 50, 100, 200, 400, 800, 1500]
+    assert tiers.maintenance(np.array([10.0, 11.0, 60.0])) == pytest.approx([0.1, 0.125, 1.6])
+    with pytest.raises(InputError, match="known from 2021-08-23"):
+        margin_rules("binance_coinm", "BTCUSD_211231", on="2021-08-23")
+
+
 @given(st.sampled_from(SHIPPED), st.booleans(), st.floats(1e-3, 1e4), st.floats(1.05, 100), st.floats(1_000, 100_000))
 def test_equity_meets_maintenance_at_the_price(
     rules: MarginRules, long: bool, coins: float, leverage: float, entry: float

@@ -327,7 +327,7 @@ def test_no_accounts_no_amplification() -> None:
         ("[policy.partial]\nshare = 0.0", "policy.partial.share is 0.0"),
         ("[hedge]\nnotional = 0.0", "hedge.notional is 0.0"),
         ('shock_over = "20m"', "shock_over is 20m; expected at most duration = 10m"),
-        ('venue = "bybit"\nsymbol = "BTCUSD"\non = "2026-02-01"', "are inverse; expected linear"),
+        ('venue = "bybit"\nsymbol = "BTCUSD"\non = "2026-02-01"', "bybit:BTCUSD are inverse and contract is linear"),
         ('tick = "0.001"', r"price \[ticks\] is 60000000; expected 100 to"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 from counterpoise.market.book import grow_ladder, new_ladder
 from counterpoise.sim.kernels import cascade as steps
 from counterpoise.sim.kernels import cascade_codes as codes
+from counterpoise.sim.kernels import deleveraging
 from counterpoise.sim.kernels import liquidation as books
 from reference.naive_cascade import Account, NaiveCascade
+from reference.naive_coin_cascade import NaiveCoinCascade, coin_account
 
 PLAN = {
     "side": codes.SIDE,
@@ -30,6 +33,7 @@ PLAN = {
     "backstop": codes.BACKSTOP,
     "backstop_discount": codes.BACKSTOP_DISCOUNT,
     "fraction_ppm": codes.FRACTION_PPM,
+    "coin": codes.COIN,
 }
 PATH = {
     "mark": codes.P_MARK,
@@ -46,7 +50,8 @@ TIERS = [(0, 0.01, 0.0), (40_000, 0.03, 800.0), (90_000, 0.1, 7_100.0)]
 STEPS = 40
 
 
-def random_case(seed: int) -> dict[str, Any]:
+def random_case(seed: int, *, inverse: bool) -> dict[str, Any]:
+    """A lot is worth about 1,000 units of money whatever the contract."""
     draw = np.random.default_rng(seed)
     side = int(draw.choice([1, -1]))
     start = side * 1000
@@ -71,6 +76,7 @@ def random_case(seed: int) -> dict[str, Any]:
         "backstop": int(draw.choice([0, 300])),
         "backstop_discount": int(draw.integers(0, 30_000)),
         "fraction_ppm": int(draw.choice([1_000_000, 300_000])),
+        "coin": int(draw.integers(990_000, 1_010_000)) if inverse else 0,
     }
     return {
         "plan": plan,
@@ -93,25 +99,38 @@ def random_account(draw: np.random.Generator, start: int) -> tuple[int, bool, in
     return lots, taker, entry, collateral, int(draw.integers(1000, 50_000))
 
 
-def by_kernel(case: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def accounts_of(case: dict[str, Any]) -> list[Account]:
+    side, coin = case["plan"]["side"], case["plan"]["coin"]
+    if not coin:
+        return [Account(*row) for row in case["accounts"]]
+    costs = [lots * coin // abs(entry) + lots % 7 for lots, _, entry, _, _ in case["accounts"]]
+    return [
+        coin_account(lots, taker, cost, collateral, weighting, side=side, coin=coin)
+        for (lots, taker, _, collateral, weighting), cost in zip(case["accounts"], costs, strict=True)
+    ]
+
+
+def by_kernel(case: dict[str, Any], *, cuts: tuple[int, ...] = (0,)) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     plan = np.zeros(codes.PLAN_SIZE, np.int64)
     for name, at in PLAN.items():
         plan[at] = case["plan"][name]
-    columns = np.zeros((books.ACCOUNT_FIELDS, len(case["accounts"])), np.int64)
-    for i, row in enumerate(case["accounts"]):
-        columns[[books.LOTS, books.TAKER, books.ENTRY, books.COLLATERAL, books.WEIGHTING], i] = row
+    side, start, coin = (case["plan"][name] for name in ("side", "start", "coin"))
+    columns = np.zeros((books.INVERSE_FIELDS if coin else books.ACCOUNT_FIELDS, len(case["accounts"])), np.int64)
+    for i, a in enumerate(accounts_of(case)):
+        columns[: books.NEXT, i] = a.lots, a.taker, a.entry, a.collateral
+        columns[books.WEIGHTING, i] = a.weighting
+        if coin:
+            columns[books.BASIS, i] = -side * a.cost
     state = np.zeros(books.STATE_SIZE, np.int64)
-    state[books.FUND] = case["fund"]
-    state[[books.QUEUE_HEAD, books.QUEUE_TAIL]] = books.NO_ACCOUNT
-    state[books.TOP_ENTRY], state[books.RANK_KEY] = codes.NONE, books.NO_ENTRY
+    books.open_state(state, case["fund"], start)
     floors, rates, cums = (np.array(column) for column in zip(*TIERS, strict=True))
-    side, start, full = case["plan"]["side"], case["plan"]["start"], np.array(case["full"], np.int64)
+    full = np.array(case["full"], np.int64)
     book, heads = grow_ladder(new_ladder()), np.empty(len(full), np.int64)
     assert steps.load_levels(book, (1 - side) // 2, full, start, 0) == len(full)
-    books.fill_lists(columns, state, heads, rates, cums, 1.0, side, start)
+    books.fill_lists(columns, state, heads, rates, cums, 1.0, side, coin, start)
     path, by_tier = np.zeros((STEPS, codes.PATH_FIELDS), np.int64), np.zeros((STEPS, len(TIERS)), np.int64)
     count = columns.shape[1]
-    steps.run_steps(
+    arrays = (
         book,
         full,
         columns,
@@ -125,26 +144,31 @@ def by_kernel(case: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray,
         rates,
         cums,
         floors,
+        np.zeros(2),
         np.array(case["shares"]),
         np.array(case["keeps"]),
         case["keys_per_lot"],
         case["refill_keep"],
         case["factor"],
     )
+    for begin, end in pairwise((*cuts, STEPS)):
+        steps.run_steps(*arrays, begin, end)
     return path, by_tier, columns, state
 
 
 def by_twin(case: dict[str, Any]) -> tuple[NaiveCascade, list[dict[str, int]]]:
     given = {name: case[name] for name in ("plan", "full", "fund", "shares", "keeps", "keys_per_lot", "refill_keep", "factor")}
-    twin = NaiveCascade(accounts=[Account(*row) for row in case["accounts"]], tiers=TIERS, **given)
+    kind = NaiveCoinCascade if case["plan"]["coin"] else NaiveCascade
+    twin = kind(accounts=accounts_of(case), tiers=TIERS, **given)
     return twin, twin.run(STEPS)
 
 
+@pytest.mark.parametrize("inverse", [False, True])
 @pytest.mark.parametrize("block", range(6))
-def test_kernel_equals_naive_twin(block: int) -> None:
+def test_kernel_equals_naive_twin(block: int, inverse: bool) -> None:
     deleveraged = halted = 0
     for seed in range(20 * block, 20 * block + 20):
-        case = random_case(seed)
+        case = random_case(seed, inverse=inverse)
         path, by_tier, columns, state = by_kernel(case)
         twin, rows = by_twin(case)
         for name, at in PATH.items():
@@ -157,6 +181,8 @@ def test_kernel_equals_naive_twin(block: int) -> None:
             ("owed", books.OWED),
         ):
             assert columns[at].tolist() == [getattr(a, name) for a in twin.accounts], (seed, name)
+        if inverse:
+            assert np.abs(columns[books.BASIS]).tolist() == [a.cost for a in twin.accounts], seed
         for name, at in (("adl_lots", books.ADL_LOTS), ("adl_value", books.ADL_VALUE)):
             assert columns[at].tolist() == [getattr(a, name) for a in twin.accounts], (seed, name)
         assert state[books.MARKET_CASH : books.BACKSTOP_LOTS + 1].tolist() == [*twin.market, *twin.backstop], seed
@@ -164,6 +190,13 @@ def test_kernel_equals_naive_twin(block: int) -> None:
         halted += int(path[:, codes.P_HALTED].sum())
     assert deleveraged
     assert halted
+
+
+def test_steps_one_by_one_equal_all_at_once() -> None:
+    for seed in range(6):
+        case = random_case(seed, inverse=bool(seed % 2))
+        whole, cut = by_kernel(case), by_kernel(case, cuts=(0, 1, 2, 9, 20))
+        assert all((a == b).all() for a, b in zip(whole, cut, strict=True))
 
 
 def test_ranking_of_many_equals_naive_sort() -> None:
@@ -175,7 +208,7 @@ def test_ranking_of_many_equals_naive_sort() -> None:
     columns[books.ENTRY] = draw.integers(800, 1200, n)
     columns[books.COLLATERAL] = draw.integers(1, 20_000, n)
     state, ranking, scores = np.zeros(books.STATE_SIZE, np.int64), np.empty(n, np.int64), np.empty(n)
-    count = books.rank_counterparties(columns, state, ranking, scores, 1000, 1020, 0)
+    count = deleveraging.rank_counterparties(columns, state, ranking, scores, 1000, 1020, 0, 0)
     lots, entry, collateral = (columns[f].astype(float) for f in (books.LOTS, books.ENTRY, books.COLLATERAL))
     held = np.flatnonzero((lots > 0) & (entry > 1000) & (entry >= 1020))
     value = (entry - 1000) / entry * (lots * 1000) / (collateral + lots * (entry - 1000))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from msgspec import structs
 
@@ -22,6 +23,17 @@ from counterpoise.market.order import (
     TriggerKind,
 )
 from counterpoise.sim.exchange.exchange import Exchange
+from counterpoise.sim.exchange.kernels import readers
+from counterpoise.sim.exchange.kernels.batch import (
+    CANCEL,
+    Q_ACCOUNT,
+    Q_LOTS,
+    Q_NUMBER,
+    Q_PRICE,
+    Q_SIDE,
+    Q_WHAT,
+    REQUEST_COLUMNS,
+)
 from counterpoise.sim.exchange.rules import ExchangeConfig, FeeTier, FundingRules, MarketRules
 from reference.exchange_pair import INVERSE, SPOT
 from reference.exchange_pair import LINEAR as WITH_LEAST_NOTIONAL
@@ -218,8 +230,7 @@ def test_bands_around_the_mark() -> None:
 
 
 def test_halt_and_auction() -> None:
-    """Demand and supply by price: 998 30/5, 999 30/15, 1000 20/15, 1001 20/25, 1002 10/25; 1000 and 1001 differ in nothing but
-    the reference."""
+    """The worked case of docs/theory/exchange.md: 20 lots at 1001."""
     desk = Desk(mark="index")
     desk.exchange.set_index(LINEAR.id, 1002)
     desk.exchange.keep_time(1)
@@ -391,7 +402,8 @@ OPTION = Instrument(
         ({"band_ppm": -1}, "band_ppm is -1; expected 0 to 999,999"),
         ({"instrument": OPTION}, "is an option"),
         ({"instrument": SPOT, "funding": FundingRules()}, "no perpetual"),
-        ({"max_lots": 2**31 - 1, "max_price_ticks": 2**34}, "expected below 2\\^62"),
+        ({"max_lots": 2**31 - 1, "max_price_ticks": 2**34}, "stays below 2\\^62"),
+        ({"max_position_lots": 2**31 - 1}, "expected at most 68,719,476"),
     ],
 )
 def test_impossible_markets_are_refused(terms: dict[str, Any], words: str) -> None:
@@ -412,3 +424,41 @@ def test_impossible_markets_are_refused(terms: dict[str, Any], words: str) -> No
 def test_impossible_exchanges_are_refused(terms: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         ExchangeConfig(**({"markets": (MarketRules(instrument=LINEAR),)} | terms))
+
+
+def test_what_kernels_read() -> None:
+    desk = Desk()
+    ex = desk.exchange.words
+    for account, lots, price in (("a", 5, 1000), ("b", 7, 1000), ("c", 2, 900)):
+        desk.send(account, 1, lots, price)
+    desk.send("d", -1, 4, 1003, display_lots=1)
+    numbers = desk.exchange.reports()["number"].to_list()
+    prices, lots = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    assert readers.depth_of(ex, 0, 1, prices, lots) == 2
+    assert (prices.tolist(), lots.tolist()) == ([1000, 900, 0], [12, 2, 0])
+    assert readers.depth_of(ex, 0, -1, prices[:1], lots[:1]) == 1
+    assert (prices[0], lots[0]) == (1003, 1)
+    assert readers.mid_times_two(ex, 0) == 2003
+    assert [readers.queue_ahead(ex, number) for number in numbers] == [0, 5, 0, 0]
+    assert [readers.lots_left(ex, number) for number in (*numbers, 0, 99)] == [5, 7, 2, 4, 0, 0]
+    assert [readers.lots_at_price(ex, 0, 1, price) for price in (1000, 999, 10**6)] == [12, 0, 0]
+    assert readers.open_lots_of(ex, 0, 3, 1) == 7
+    desk.send("d", -1, 6)
+    assert (readers.last_price(ex, 0), readers.mark_price(ex, 0)) == (1000, 0)
+    assert [readers.position_lots(ex, 0, account) for account in range(2, 6)] == [5, 1, 0, -6]
+    assert readers.profit_of(ex, 0, 5, 990) == 60_000
+    assert readers.queue_ahead(ex, numbers[0]) == -1
+
+
+def test_requests_as_rows() -> None:
+    desk = Desk()
+    rows = np.zeros((3, REQUEST_COLUMNS), np.int64)
+    rows[:, Q_ACCOUNT], rows[:, Q_SIDE], rows[:, Q_PRICE], rows[:, Q_LOTS] = 2, 1, (1000, 999, 0), 5
+    rows[2, Q_WHAT], rows[2, Q_NUMBER] = CANCEL, -1 - 0
+    assert desk.exchange.run(rows).tolist()[2] == 5
+    assert desk.exchange.top(LINEAR.id)[:2] == (999, 5)
+    rows[2, Q_NUMBER] = -1 - 2
+    with pytest.raises(InputError, match="row 2 refers to row 2"):
+        desk.exchange.run(rows)
+    with pytest.raises(InputError, match="rows of 12 int64"):
+        desk.exchange.run(rows[:, :5])

@@ -13,8 +13,12 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from counterpoise.balance.parent import Parent, ParentConfig
+from counterpoise.core.clock import SimClock
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import MS_NS, SECOND_NS
+from counterpoise.flow.bins import Bins
+from counterpoise.flow.measures import Measures
 from counterpoise.market.book import Book
 from counterpoise.market.event import TRADE, Events
 from counterpoise.market.order import (
@@ -29,9 +33,12 @@ from counterpoise.market.order import (
     require_transition,
 )
 from counterpoise.market.venue import VenueEvent
+from counterpoise.risk.limits import Limits
+from counterpoise.runtime.session import Session
 from counterpoise.sim.agents.agent_config import agent_market_config
 from counterpoise.sim.agents.ledger import venue_ledger
 from counterpoise.sim.agents.venue import AgentVenue
+from counterpoise.sim.exchange.kernels.layout import ACCOUNT_COUNT
 from counterpoise.sim.latency import ConstantLatency, LognormalLatency
 
 CONFIG: Final = structs.replace(agent_market_config(seed=9, duration="30s", tokens=1, venues=1), warm_up="5s")
@@ -276,3 +283,55 @@ def test_31_agents_answer_to_our_order() -> None:
     assert bought.tolist() == [fill.qty_lots for fill in ours.fills(name)]
     plain.to(6)
     assert ours.venue.world.log_values().tolist() == plain.venue.world.log_values().tolist()
+
+
+def test_32_a_fill_knows_its_mids() -> None:
+    """One context a fill: the mid before it stands inside the spread then seen, the undisturbed one moves as the value."""
+    client = Client().to(1)
+    top = client.venue.top(PERP)
+    name = client.send(1, 400, 0)
+    client.to(2)
+    contexts = client.venue.contexts()
+    assert [context.client_id for context in contexts] == [name] * len(client.fills(name))
+    assert contexts[0].ts_ns == at(1.15)
+    assert abs(contexts[0].shown_mid_ticks - (top.bid_ticks + top.ask_ticks) / 2) < 300
+    assert all(c.shown_mid_ticks < fill.price_ticks + 0.5 for c, fill in zip(contexts, client.fills(name), strict=True))
+    assert len({context.recorded_mid_ticks for context in contexts}) == 1
+
+
+def test_33_a_session_works_a_parent_order() -> None:
+    """The loop of replay, paper and live on the market of agents: the parent is done, and its shortfall has its mids."""
+    venue = AgentVenue(CONFIG, latency=LATENCY)
+    instrument = CONFIG.instruments[0]
+    terms = ParentConfig(side="buy", qty="2", slice="2s", max_participation=0.5, cross_after=0.1, cross_bps=5.0)
+    parent = Parent(instrument, terms, name="one", start_ns=at(2), end_ns=at(22))
+    session = Session(
+        venue,
+        clock=SimClock(at(1)),
+        parent=parent,
+        limits=Limits(),
+        measures={instrument.id: Measures(instrument, bins=Bins.every(SECOND_NS))},
+        journal=Kept(),
+        step_ns=100 * MS_NS,
+    )
+    result = session.run(at(25))
+    assert parent.filled_lots == sum(fill.qty_lots for fill in result.fills) == 2000
+    assert len(venue.contexts()) == len(result.fills)
+    assert result.measures[instrument.id].height >= 20
+    assert venue.world.position_lots(int(venue.world.ex[ACCOUNT_COUNT]) - 1, 0) == 2000
+
+
+class Kept:
+    """A journal in memory."""
+
+    def __init__(self) -> None:
+        self.records: list[object] = []
+
+    def append(self, record: object) -> None:
+        self.records.append(record)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass

@@ -15,12 +15,12 @@ from counterpoise.app.config import DataConfig
 from counterpoise.app.data import open_feed
 from counterpoise.app.output import write_frame
 from counterpoise.core.config import Config, config_hash
-from counterpoise.core.errors import ConfigError, DataError, InputError
+from counterpoise.core.errors import ConfigError, DataError, InputError, UnknownName
 from counterpoise.core.units import Grid
 from counterpoise.market.book import Book, Levels
 from counterpoise.market.instrument import Instrument
 from counterpoise.sim.leverage.cascade import Comparison, compare
-from counterpoise.sim.leverage.cascade_config import CascadeConfig
+from counterpoise.sim.leverage.cascade_config import LEVERS, CascadeConfig, Policy
 
 __all__ = ["CascadeFile", "CascadeReport", "recorded_levels", "run_cascade"]
 
@@ -63,13 +63,13 @@ class CascadeReport(NamedTuple):
 
     def to_html(self) -> str:
         """The page."""
-        return cascade_html(self.comparison, title=self.config.name)
+        return cascade_html(self.comparison, title=self.config.name, contract=self.config.cascade.contract)
 
     def _repr_html_(self) -> str:
         return self.to_html()
 
 
-def run_cascade(config_path: Path, *, out: Path | None = None) -> CascadeReport:
+def run_cascade(config_path: Path, *, out: Path | None = None, levers: tuple[str, ...] = ()) -> CascadeReport:
     """Run a configuration without its levers, with each alone and with all, and write what came of it.
 
     Parameters
@@ -78,15 +78,17 @@ def run_cascade(config_path: Path, *, out: Path | None = None) -> CascadeReport:
         TOML, see `CascadeFile`.
     out : Path, optional
         Folder, by default ``out/NAME``: ``comparison``, ``path``, ``by_tier`` and ``victims`` as Parquet, ``cascade.html``.
+    levers : tuple of str
+        Those of the configuration to look at; all of them if empty.
 
     Raises
     ------
     ConfigError, InputError
-        If the configuration cannot be meant, or a file cannot be read or written.
+        If the configuration cannot be meant, a lever is not in it, or a file cannot be read or written.
     DataError
         If the recording holds no book of its instrument.
     """
-    config = load_config(config_path, CascadeFile)
+    config = _with_levers(load_config(config_path, CascadeFile), levers)
     folder = out or Path("out") / config.name
     market, resting = config.cascade, None
     if config.data is not None:
@@ -96,20 +98,38 @@ def run_cascade(config_path: Path, *, out: Path | None = None) -> CascadeReport:
     return report._replace(files=_write(report, folder))
 
 
+def _with_levers(config: CascadeFile, levers: tuple[str, ...]) -> CascadeFile:
+    policy = config.cascade.policy
+    held = [name for name in LEVERS if getattr(policy, name) is not None]
+    for name in levers:
+        if name not in held:
+            raise UnknownName("lever in [cascade.policy]", name, held or LEVERS)
+    if not levers:
+        return config
+    chosen = Policy(**{name: getattr(policy, name) for name in levers})
+    return msgspec.structs.replace(config, cascade=msgspec.structs.replace(config.cascade, policy=chosen))
+
+
 def recorded_levels(book: Book, instrument: Instrument, config: CascadeConfig) -> tuple[CascadeConfig, Levels]:
     """The side of a book that a shock hits, in the ticks and lots of a cascade, and the cascade at its best price.
 
-    Prices go to the tick away from the best, sizes are cut to whole lots: never more depth than there was.
+    Prices go to the tick away from the best, sizes are cut to whole lots: never more depth than there was. An inverse
+    instrument's sizes are contracts of a fixed value, and so are the lots.
 
     Raises
     ------
     ConfigError
-        If the instrument is inverse.
+        If the instrument is not of the config's contract.
     DataError
         If that side is empty.
     """
-    if instrument.inverse:
-        raise ConfigError(f"[data] instrument {instrument.id} is inverse; expected a linear one, the only ones simulated")
+    if instrument.inverse != (config.contract == "inverse"):
+        held = "inverse" if instrument.inverse else "linear"
+        face = f'a lot as "{instrument.multiplier}"' if instrument.inverse else "a lot"
+        raise ConfigError(
+            f"[data] instrument {instrument.id} is {held} and contract is {config.contract}; expected both alike: set "
+            f'contract = "{held}", {face} and margin rules'
+        )
     side = 1 if config.shock_bps < 0 else -1
     levels = book.levels(side)
     if not len(levels.price_ticks):
@@ -117,7 +137,7 @@ def recorded_levels(book: Book, instrument: Instrument, config: CascadeConfig) -
     tick, lot = Grid(config.tick), Grid(config.lot)
     price = instrument.price_grid.values(levels.price_ticks)
     near = np.floor(side * price / tick.size + 1e-9).astype(np.int64) * side
-    qty = instrument.flow_grid.values(levels.qty_lots)
+    qty = instrument.qty_grid.values(levels.qty_lots) * Grid(instrument.multiplier).size
     frame = pl.DataFrame({"ticks": near, "qty": qty}).group_by("ticks").agg(pl.col("qty").sum())
     frame = frame.with_columns(lots=(pl.col("qty") / lot.size + 1e-9).floor().cast(pl.Int64)).filter(pl.col("lots") > 0)
     frame = frame.sort("ticks", descending=side > 0)

@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def cascade(
     config: Annotated[Path, typer.Argument(help="TOML file: accounts, margin rules, book, shock, levers.", show_default=False)],
+    policy: Annotated[list[str] | None, typer.Option("--policy", help="A lever of the file; all of them by default.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for frames and page; out/NAME by default.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -38,12 +39,13 @@ def cascade(
     from counterpoise.app.output import note, print_json, print_table
 
     with kernels():
-        report = run_cascade(config, out=out)
+        report = run_cascade(config, out=out, levers=tuple(policy or ()))
     if as_json:
         print_json(report.frame.to_dicts())
     else:
         rows = [tuple(row[column] for column in SHOWN) for row in report.frame.to_dicts()]
-        print_table("what each lever of the exchange does", tuple(SHOWN.values()), rows)
+        unit = "coin" if report.config.cascade.contract == "inverse" else "quote"
+        print_table(f"what each lever of the exchange does; money in {unit}", tuple(SHOWN.values()), rows)
     for path in report.files:
         note(f"written: {path}")
 

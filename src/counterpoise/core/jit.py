@@ -14,12 +14,24 @@ from typing import Any, TypeVar, cast
 
 import numba
 import platformdirs
+from llvmlite import ir
+from numba.core import cgutils
 from numba.core import config as numba_config
 from numba.core import event as numba_event
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 
-__all__ = ["borrow", "cache_dir", "compile_time_note", "count_leading_zeros", "inner_kernel", "kernel", "stay_whole"]
+__all__ = [
+    "address_of",
+    "borrow",
+    "cache_dir",
+    "call_at",
+    "compile_time_note",
+    "count_leading_zeros",
+    "inner_kernel",
+    "kernel",
+    "whole_kernel",
+]
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 ArrayT = TypeVar("ArrayT")
@@ -44,7 +56,17 @@ def kernel(function: FunctionT) -> FunctionT:
 
     A kernel takes arrays and scalars, knows no frame, file, clock or config, and is not compiled before its first call.
     """
-    return cast("FunctionT", numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=False)(function))
+    return cast("FunctionT", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def whole_kernel(function: FunctionT) -> FunctionT:
+    """A large kernel that others call from many places, compiled once and called.
+
+    Numba hands the flag of an inlined function down to what it calls first: a plain kernel below an inner one is inlined too,
+    and compiled again with every loop that comes to it. This one does not take the flag.
+    """
+    options = {"cache": True, "nogil": True, "error_model": "numpy", "forceinline": False}
+    return cast("FunctionT", numba.njit(**options)(function))
 
 
 def inner_kernel(function: FunctionT) -> FunctionT:
@@ -65,24 +87,45 @@ if numba_config.DISABLE_JIT:
         """The same array, without a share in its ownership."""
         return array
 
-    def stay_whole() -> None:
-        """Keep the kernel that calls this from being inlined."""
+    _FUNCTIONS: list[Callable[..., Any]] = []
+
+    def address_of(function: Callable[..., int], *arguments: Any) -> int:
+        """A number by which `call_at` knows a kernel."""
+        if function not in _FUNCTIONS:
+            _FUNCTIONS.append(function)
+        return _FUNCTIONS.index(function)
+
+    def call_at(address: int, arguments: tuple[Any, ...]) -> int:
+        """Call the kernel of a number."""
+        return int(_FUNCTIONS[address](*arguments))
 
 else:
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def stay_whole(typing_context: Any) -> Any:
-        """Keep the kernel that calls this from being inlined.
+    def address_of(function: Callable[..., int], *arguments: Any) -> int:
+        """Where the machine code of a kernel begins, for `call_at`; compiled for the types of these arguments if need be.
 
-        The compiler optimises a kernel together with all that it calls. What is large and called from many places would be
-        inlined in each, and compiled again with every loop that uses it.
+        The code stays where it is as long as the process lives.
+        """
+        signature = tuple(numba.typeof(argument) for argument in arguments)
+        function.compile(signature)  # type: ignore[attr-defined]
+        compiled = function.overloads[signature]  # type: ignore[attr-defined]
+        return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name))
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def call_at(typing_context: Any, address: Any, arguments: Any) -> Any:
+        """Call a kernel that gives an integer by its address; the arguments must be of the types it was compiled for.
+
+        The caller is compiled without a look at what it calls: no inlining, and no second compilation.
         """
 
-        def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            builder.function.attributes.add("noinline")
-            return context.get_dummy_value()
+        def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            where, packed = values
+            parts = cgutils.unpack_tuple(builder, packed)
+            types_of = [context.get_value_type(kind) for kind in signature.args[1]]
+            code = ir.FunctionType(context.get_value_type(signature.return_type), types_of)
+            return builder.call(builder.inttoptr(where, code.as_pointer()), parts)
 
-        return numba_types.void(), lower
+        return numba_types.int64(address, arguments), lower
 
     @intrinsic  # type: ignore[untyped-decorator]
     def borrow(typing_context: Any, array: Any) -> Any:

@@ -10,7 +10,8 @@ import polars as pl
 
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.flow.memory import Memory
-from counterpoise.flow.stream import Stream
+from counterpoise.flow.packed import Packed
+from counterpoise.flow.stream import EventRow, Stream
 from counterpoise.flow.tables import TableStream
 from counterpoise.market.event import Events
 
@@ -23,7 +24,8 @@ class Live:
     Parameters
     ----------
     streams : mapping of str to Stream or TableStream
-        Any measures with a memory, each under a name of your choice; at least one. Those of an instrument are all of one.
+        Any measures with a memory, each under a name of your choice; at least one. Those of an instrument are all of one. They
+        are its own from then on.
 
     Raises
     ------
@@ -33,7 +35,8 @@ class Live:
     Notes
     -----
     The rows are those of the batch form to the last bit, however events are cut and wherever it was saved between. An event
-    costs a kernel call a stream, reading a millisecond a stream; both are free of what came before.
+    goes through all streams in one call, reading costs a millisecond a stream; both are free of what came before. The first
+    event compiles what is not in the cache.
 
     Examples
     --------
@@ -56,16 +59,27 @@ class Live:
         self._of_events = [stream for stream in streams.values() if isinstance(stream, Stream)]
         self._of_tables = [stream for stream in streams.values() if isinstance(stream, TableStream)]
         self._columns = {name: stream.now().columns for name, stream in self._streams.items()}
+        self._packed: Packed | None = None
+        self._waiting = 0
 
     # events in
 
-    def event(self, row: tuple[int, int, int, int, int, int, int, int, int]) -> int:
+    def event(self, row: EventRow) -> int:
         """Take one event, as `counterpoise.flow.stream.Stream.event`; returns how many rows wait. Raises as there."""
-        return sum([stream.event(row) for stream in self._of_events])
+        if self._packed is None and self._of_events:
+            self._packed = Packed(self._of_events)
+        if self._packed is not None and self._packed.event(row):
+            self._count()
+        return self._waiting
 
     def push(self, events: Events) -> int:
         """Take events, as those of a recording that warms it up; returns how many rows wait. Raises as `event`."""
-        return sum([stream.push(events) for stream in self._of_events])
+        self._tell_time()
+        for stream in self._of_events:
+            stream.push(events)
+        if self._packed is not None:
+            self._packed.fit()
+        return self._count()
 
     def row(self, table: str, row: Mapping[str, Any]) -> int:
         """Take one row of a table, as `counterpoise.flow.tables.TableStream.event`; returns how many rows wait.
@@ -78,24 +92,36 @@ class Live:
         UnknownName
             If no stream has such a table. Else as there.
         """
-        return sum([stream.event(table, row) for stream in self._taking(table)])
+        for stream in self._taking(table):
+            stream.event(table, row)
+        return self._count()
 
     def push_tables(self, frames: Mapping[str, pl.DataFrame]) -> int:
         """Take rows of tables, all up to a moment; returns how many rows wait. Raises as `row`."""
         takers = {id(stream): stream for table in frames for stream in self._taking(table)}
-        return sum(
-            [stream.push({of: frame for of, frame in frames.items() if of in stream.tables}) for stream in takers.values()]
-        )
+        for stream in takers.values():
+            stream.push({of: frame for of, frame in frames.items() if of in stream.tables})
+        return self._count()
 
     def until(self, ts_ns: int) -> int:
         """Let time pass for the streams of tables though no row says so; returns how many rows wait."""
-        return sum([stream.until(ts_ns) for stream in self._of_tables])
+        for stream in self._of_tables:
+            stream.until(ts_ns)
+        return self._count()
 
     def _taking(self, table: str) -> list[TableStream]:
         found = [stream for stream in self._of_tables if table in stream.tables]
         if not found:
             raise UnknownName("table", table, {name for stream in self._of_tables for name in stream.tables})
         return found
+
+    def _count(self) -> int:
+        self._waiting = sum([stream.waiting for stream in self._streams.values()])
+        return self._waiting
+
+    def _tell_time(self) -> None:
+        if self._packed is not None:
+            self._packed.tell_time()
 
     # measures out
 
@@ -122,7 +148,7 @@ class Live:
             choices = ", ".join(f"{name}.{column}" for name, column in found)
             raise InputError(f"{measure} is in {len(found)} streams, expected one; name the stream: {choices}")
         name, column = found[0]
-        row = self._streams[name].now()
+        row = self._stream(name).now()
         return row[column][-1] if row.height else None
 
     def now(self, name: str = "") -> pl.DataFrame:
@@ -137,22 +163,28 @@ class Live:
 
     def rows(self, name: str = "") -> pl.DataFrame:
         """Complete rows of a stream since the last call. Raises as `now`."""
-        return self._stream(name).drain()
+        rows = self._stream(name).drain()
+        self._count()
+        return rows
 
     def finish(self, name: str = "") -> pl.DataFrame:
         """Complete rows of a stream and the open one, as the batch form ends. Raises as `now`."""
-        return self._stream(name).finish()
+        rows = self._stream(name).finish()
+        self._count()
+        return rows
 
     def _stream(self, name: str) -> Memory:
         name = name or next(iter(self._streams))
         if name not in self._streams:
             raise UnknownName("stream", name, self._streams)
+        self._tell_time()
         return self._streams[name]
 
     # memory
 
     def save(self) -> bytes:
         """All that its streams remember, rows that wait included."""
+        self._tell_time()
         return msgspec.msgpack.encode({name: stream.save() for name, stream in self._streams.items()})
 
     def restore(self, memory: bytes) -> Self:
@@ -171,12 +203,15 @@ class Live:
             raise InputError(
                 f"this is the memory of {_listed(held)}, expected {_listed(self._streams)}; make those streams first"
             )
+        self._tell_time()
         before = {name: stream.save() for name, stream in self._streams.items()}
+        self._packed = None
         try:
             _restore(self._streams, held)
         except InputError:
             _restore(self._streams, before)
             raise
+        self._count()
         return self
 
 

@@ -182,7 +182,7 @@ class Measures(Stream):
         if end != NOT_OPEN:
             self._close_until(end, complete=False)
         elif self._state[k.SUMS + k.TRADES] or self._state[k.SUMS + k.MESSAGES]:
-            self._state[WRITTEN] = close_open(self._book, self._state, self._settings, self._last_ts + 1, self._out)
+            self._state[WRITTEN] = close_open(self._book, self._state, self._settings, self._last_ts + 1, False, self._out)
             self._keep()
 
     def _begin(self, first_ns: int, last_ns: int) -> None:

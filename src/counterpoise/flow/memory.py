@@ -92,10 +92,10 @@ class Memory:
     def _grow(self) -> None:
         """Called when the kernel stopped though `out` has room."""
 
-    def _keep(self) -> int:
+    def _keep(self, out: Int2D | None = None) -> int:
         written = int(self._state[WRITTEN])
         if written:
-            self._closed.append(self._out[:written].copy())
+            self._closed.append((self._out if out is None else out)[:written].copy())
             self.waiting += written
         return written
 

@@ -12,27 +12,27 @@ from typing import Any, ClassVar, Final
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import Float1D, Int1D
+from counterpoise.core.arrays import Float1D, Int1D, UInt8_1D
 from counterpoise.core.errors import InputError
 from counterpoise.flow.kernels.bins import WRITTEN
+from counterpoise.flow.kernels.live import MOST_LOTS, REACH
 from counterpoise.flow.memory import Memory, words_of
 from counterpoise.market.book import grow_ladder, new_ladder, require_sound
 from counterpoise.market.event import DELTA, LIQUIDATION, QUOTE, SNAPSHOT, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.kernels.ladder import LADDER_SIZE, room
 
-__all__ = ["NO_BOOK", "WRITTEN", "Rows", "Stream"]
+__all__ = ["EVENT", "NO_BOOK", "WRITTEN", "EventRow", "Rows", "Stream", "event_columns"]
 
 NO_BOOK: Final = np.zeros(1, np.int64)
-_ROW: Final = struct.Struct("<qqqqBbB5xqq")  # one event, aligned
+EVENT: Final = struct.Struct("<qqqqBbB5xqq")  # one event, aligned
 _OFFSETS: Final = (0, 8, 16, 24, 32, 33, 34, 40, 48)
 _TYPES: Final = (np.int64,) * 4 + (np.uint8, np.int8, np.uint8) + (np.int64,) * 2
 
 _SIDED: Final = (DELTA, SNAPSHOT, QUOTE)
-_REACH: Final = 1 << 61  # ticks; beyond it no price is sound
-_MOST_LOTS: Final = 1 << 58
 
 Rows = Callable[..., int]
+EventRow = tuple[int, int, int, int, int, int, int, int, int]
 
 
 class Stream(Memory):
@@ -69,8 +69,8 @@ class Stream(Memory):
         self.instrument = instrument
         self._book = new_ladder() if book else NO_BOOK.copy()
         self._least = len(self._book), len(state)
-        self._one = bytearray(_ROW.size)
-        self._row = _views(self._one)
+        self._one = bytearray(EVENT.size)
+        self._row = event_columns(self._one)
 
     # events in
 
@@ -99,7 +99,7 @@ class Stream(Memory):
             self._run(events, events.rows)
         return self.waiting
 
-    def event(self, row: tuple[int, int, int, int, int, int, int, int, int]) -> int:
+    def event(self, row: EventRow) -> int:
         """Take one event, as it comes from a socket; returns how many rows wait for `drain`. Raises as `push`.
 
         Parameters
@@ -109,15 +109,15 @@ class Stream(Memory):
         """
         ts_local, _, _, _, kind, side, _, price_ticks, qty_lots = row
         try:
-            _ROW.pack_into(self._one, 0, *row)
+            EVENT.pack_into(self._one, 0, *row)
         except struct.error as error:
             raise InputError(f"no event: {row} ({error}); give nine whole numbers in the order of Events") from error
         if (
-            not 0 <= qty_lots < _MOST_LOTS
+            not 0 <= qty_lots < MOST_LOTS
             or not -2 < side < 2
             or kind > LIQUIDATION
             or (side == 0 and kind in _SIDED)
-            or not -_REACH < price_ticks < _REACH
+            or not -REACH < price_ticks < REACH
         ):
             require_sound(self._row)
         if ts_local < self._last_ts or ts_local > self._horizon:
@@ -135,7 +135,7 @@ class Stream(Memory):
         if ts_ns < self._last_ts:
             self._begin(ts_ns, ts_ns)
         self._last_ts = ts_ns
-        _ROW.pack_into(self._one, 0, ts_ns, 0, 0, 0, kind, 0, 0, 0, 0)
+        EVENT.pack_into(self._one, 0, ts_ns, 0, 0, 0, kind, 0, 0, 0, 0)
         self._run(self._row, 1)
 
     def _take(self, rows: Any, start: int) -> int:
@@ -159,6 +159,6 @@ class Stream(Memory):
         return words_of(self.instrument)
 
 
-def _views(buffer: bytearray) -> Events:
-    """Event columns of one row over a buffer that `_ROW` packs."""
+def event_columns(buffer: bytearray | UInt8_1D) -> Events:
+    """Event columns of one row over a buffer that `EVENT` packs."""
     return Events._make(np.frombuffer(buffer, kind, 1, at) for kind, at in zip(_TYPES, _OFFSETS, strict=True))

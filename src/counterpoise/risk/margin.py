@@ -25,7 +25,7 @@ class MarginRules(Config, frozen=True, kw_only=True):
     venue, symbol : str
         Symbol ``"*"`` is any that has no rules of its own.
     valid_from : str
-        ISO date (UTC); the rules hold until the next ones of the same contract.
+        ISO date or time (UTC); the rules hold until the next ones of the same contract.
     inverse : bool
         Whether margin and notional are in coins.
     tiers : TierTable
@@ -217,6 +217,18 @@ _BTCUSDT_2024: Final[_Rows] = (
 )
 
 
+_BTCUSD_QUARTERLY_2021: Final[_Rows] = (  # coins; Binance announcement of 2021-08-23, read in a reprint
+    (0, 0.01, 0.02),
+    (10, 0.025, 0.05),
+    (50, 0.05, 0.1),
+    (100, 0.1, 0.2),
+    (200, 0.125, 0.25),
+    (400, 0.15, 0.3333),
+    (800, 0.25, 0.5),
+    (1_500, 0.5, 1.0),
+)
+
+
 def _table(rows: _Rows) -> TierTable:
     caps = [row[0] for row in rows[1:]] + [inf]
     tiers = [Tier(floor=row[0], cap=cap, maintenance=row[1], initial=row[2]) for row, cap in zip(rows, caps, strict=True)]
@@ -228,6 +240,16 @@ _HALF_PERCENT: Final = _table(((0, 0.005, 0.01),))
 SHIPPED: Final = (
     MarginRules(venue="binance_usdm", symbol="BTCUSDT", valid_from="2021-03-18", tiers=_table(_BTCUSDT_2021)),
     MarginRules(venue="binance_usdm", symbol="BTCUSDT", valid_from="2024-01-01", tiers=_table(_BTCUSDT_2024)),
+    *(
+        MarginRules(
+            venue="binance_coinm",
+            symbol=symbol,
+            valid_from="2021-08-23T08:30",
+            inverse=True,
+            tiers=_table(_BTCUSD_QUARTERLY_2021),
+        )
+        for symbol in ("BTCUSD_210924", "BTCUSD_211231")
+    ),
     MarginRules(
         venue="bybit",
         symbol="BTCUSD",

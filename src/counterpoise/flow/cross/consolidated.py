@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from copy import copy
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 import msgspec
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import Float1D, Int1D
-from counterpoise.core.errors import DataError, InputError, UnknownName
-from counterpoise.core.units import SECOND_NS, format_time
+from counterpoise.core.arrays import Int1D
+from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.cross.best_quotes import Source
 from counterpoise.flow.cross.by_node import ON_MISSING, OnMissing, Weight
 from counterpoise.flow.cross.market_bins import DEPTH_BANDS_BPS, FLOWS, MarketBins
+from counterpoise.flow.cross.market_clock import MarketClock, delta_at
 from counterpoise.flow.cross.market_sum import Part, by_delta, market_frame, mean_mid, part_of, total_frame
-from counterpoise.flow.cross.rates import Rates, RateTable, value_before
-from counterpoise.flow.stream import Stream
-from counterpoise.market.event import Events
+from counterpoise.flow.cross.markets import MarketEvents, Markets, Moment
+from counterpoise.flow.cross.rates import Rates, RateTable
 from counterpoise.market.instrument import Instrument, InstrumentKind
 
-__all__ = ["GROUPS", "TOTAL", "Consolidated", "MarketEvents", "by_market", "consolidate", "restored"]
+__all__ = ["GROUPS", "TOTAL", "Consolidated", "consolidate"]
 
-MarketEvents = Mapping[str, Events] | Iterable[tuple[Instrument, Events]]
-Market = TypeVar("Market", bound=Stream)
 TOTAL: Final = "total"
-_BEFORE_ALL: Final = np.iinfo(np.int64).min
 
 
 def consolidate(
@@ -69,7 +65,7 @@ class Consolidated:
     instruments : sequence of Instrument
         Of one base coin; spot, linear, inverse, dated futures and options may stand together.
     bins : Bins
-        Bins of time: what several markets traded does not fill one bin.
+        Bins of time, or bins that all markets fill together, as `counterpoise.flow.cross.market_clock.MarketClock` counts them.
     rates, currency
         As `counterpoise.flow.cross.rates.Rates`; columns ``*_usd`` and prices are in `currency`.
     deltas : mapping of instrument id to float or frame
@@ -83,7 +79,7 @@ class Consolidated:
     Raises
     ------
     InputError
-        If coins differ, bins are not of time, rates are missing, or an option has no delta.
+        If coins differ, bins cannot be counted over the markets, rates are missing, or an option has no delta.
 
     Notes
     -----
@@ -108,8 +104,6 @@ class Consolidated:
     ) -> None:
         self.instruments = {instrument.id: instrument for instrument in instruments}
         _require_one_token(instruments)
-        if not bins.every_ns:
-            raise InputError(f"markets are added over bins of time, found {bins}; write them like 1s")
         if on_missing not in ON_MISSING:
             raise UnknownName("rule for what is missing", on_missing, ON_MISSING)
         self._options = {i.id for i in instruments if i.kind is InstrumentKind.OPTION}
@@ -120,10 +114,11 @@ class Consolidated:
         self._rates = Rates([i for i in instruments if i.id not in self._options], table=rates, currency=currency)
         self._leave_out = on_missing == "leave_out"
         self._names = [*FLOWS, *(f"{side}_depth_{band:g}bps" for band in bands_bps for side in ("bid", "ask"))]
-        settings: Any = {"every_ns": bins.every_ns, "source": source, "bands_bps": bands_bps, "stale_ns": stale_ns}
-        self._markets = {name: MarketBins(instrument, **settings) for name, instrument in self.instruments.items()}
+        self._bins = bins
+        clock = None if bins.every_ns else MarketClock(instruments, bins=bins, rates=self._rates, deltas=self._deltas)
+        settings: Any = {"source": source, "bands_bps": bands_bps, "stale_ns": stale_ns, "bins": None if clock else bins}
+        self._markets = Markets({name: MarketBins(of, **settings) for name, of in self.instruments.items()}, clock=clock)
         self._running = dict.fromkeys(sorted(self._options), (0.0, 0.0))
-        self._horizon = _BEFORE_ALL
 
     def take(self, events: MarketEvents) -> pl.DataFrame:
         """Take the events of all markets up to a moment; returns the bins that are over by then.
@@ -131,38 +126,30 @@ class Consolidated:
         Raises
         ------
         DataError
-            If an event lies before what was taken, in its market or another.
+            If an event lies before what was taken, in its market or another, or a trade cannot be counted into its bin.
         UnknownName
             If there is no such market; else as `counterpoise.flow.stream.Stream.step`.
         """
-        given = by_market(events, self.instruments)
-        starts = [int(part.ts_local[0]) for parts in given.values() for part in parts if part.rows]
-        ends = [int(part.ts_local[-1]) for parts in given.values() for part in parts if part.rows]
-        if starts and min(starts) < self._horizon:
-            raise DataError(
-                f"events begin at {format_time(min(starts))}, but of all markets those up to {format_time(self._horizon)} were "
-                "taken; give every market up to a moment at once"
-            )
-        for name, parts in given.items():
-            for part in parts:
-                self._markets[name].push(part)
-        return self.until(max(ends)) if ends else self._nothing
+        moment = self._markets.push(events)
+        return self._nothing if moment is None else self._over(moment)
 
     def until(self, ts_ns: int) -> pl.DataFrame:
         """Close the bins that end at or before a time, though no event says so."""
-        self._horizon = max(self._horizon, ts_ns)
-        if not any(market.due(self._horizon) for market in self._markets.values()):
+        return self._over(self._markets.until(ts_ns))
+
+    def _over(self, moment: Moment) -> pl.DataFrame:
+        if not any(market.due(moment.ts_ns) for _, market in self._markets):
             return self._nothing  # frames cost milliseconds, and most messages end no bin
-        return self._added({name: market.until(self._horizon) for name, market in self._markets.items()})
+        return self._added({name: market.until(moment.ts_ns) for name, market in self._markets})
 
     def finish(self) -> pl.DataFrame:
         """Close the bin that is open; empty when no event ever came."""
-        return self._added({name: market.finish() for name, market in self._markets.items()})
+        last = self._over(self._markets.finish())
+        return pl.concat([last, self._added({name: market.finish() for name, market in self._markets})])
 
     def save(self) -> bytes:
         """All that it remembers, to go on from later."""
-        memory = {name: market.save() for name, market in self._markets.items()}
-        return msgspec.msgpack.encode([self._made_by(), memory, self._running, self._horizon])
+        return msgspec.msgpack.encode([self._made_by(), self._markets.save(), self._running])
 
     def restore(self, memory: bytes) -> Self:
         """Go on from what `save` gave; it goes on bit-identically.
@@ -173,15 +160,14 @@ class Consolidated:
             If the bytes are no memory, or one of other markets or settings; then nothing has changed.
         """
         try:
-            made_by, held, sums, horizon = msgspec.msgpack.decode(memory)
+            made_by, held, sums = msgspec.msgpack.decode(memory)
             if made_by != self._made_by():
                 raise InputError(f"this is the memory of {made_by}; it cannot go on in {self._made_by()}; make that one first")
-            markets = restored(self._markets, held)
+            markets = self._markets.restored(held)
             running = {name: (float(sums[name][0]), float(sums[name][1])) for name in self._running}
-            horizon = int(horizon)
         except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"these bytes are no memory of these markets ({error!r}); give what save() gave") from error
-        self._markets, self._running, self._horizon = markets, running, horizon
+        self._markets, self._running = markets, running
         return self
 
     def _made_by(self) -> str:
@@ -190,7 +176,8 @@ class Consolidated:
             for name, given in sorted(self._deltas.items())
         )
         how = "leave_out" if self._leave_out else "null"
-        return f"Consolidated of {', '.join(self.instruments)}, {how}, {self._rates.words()}; deltas {deltas or 'none'}"
+        words = f"Consolidated of {', '.join(self.instruments)}, bins of {self._bins}, {how}, {self._rates.words()}"
+        return f"{words}; deltas {deltas or 'none'}"
 
     @cached_property
     def _nothing(self) -> pl.DataFrame:
@@ -206,40 +193,13 @@ class Consolidated:
             parts[name] = part_of(frames.get(name), ts, rate, names=self._names)
         price = mean_mid([part for name, part in parts.items() if name not in self._options], len(ts))
         for name in self._options:
-            parts[name], self._running[name] = by_delta(parts[name], self._delta(name, ts), price, self._running[name])
+            delta = delta_at(self._deltas[name], ts)
+            parts[name], self._running[name] = by_delta(parts[name], delta, price, self._running[name])
         rows = [market_frame(name, ts, part) for name, part in parts.items()]
         return pl.concat([*rows, self._total(ts, parts)]).sort("ts", maintain_order=True)
 
     def _total(self, ts: Int1D, parts: Mapping[str, Part]) -> pl.DataFrame:
         return total_frame(TOTAL, ts, parts, self._names, leave_out=self._leave_out, no_depth=self._options)
-
-    def _delta(self, name: str, ts: Int1D) -> Float1D:
-        given = self._deltas[name]
-        return value_before(given, ts) if isinstance(given, pl.DataFrame) else np.full(len(ts), float(given))
-
-
-def by_market(events: MarketEvents, known: Mapping[str, Instrument]) -> dict[str, list[Events]]:
-    """Events of each market, whether they come by id or in the pairs of a `Feed`.
-
-    Raises
-    ------
-    UnknownName
-        If there is no such market.
-    """
-    pairs = events.items() if isinstance(events, Mapping) else ((instrument.id, part) for instrument, part in events)
-    out: dict[str, list[Events]] = {}
-    for name, part in pairs:
-        if name not in known:
-            raise UnknownName("market", name, known)
-        out.setdefault(name, []).append(part)
-    return out
-
-
-def restored(markets: Mapping[str, Market], memories: Mapping[str, bytes]) -> dict[str, Market]:
-    """Twins of some streams with the memories of their names; the streams stay as they are. Raises as `Stream.restore`."""
-    if set(markets) != set(memories):
-        raise ValueError(f"memories of {', '.join(memories)}")
-    return {name: copy(market).restore(memories[name]) for name, market in markets.items()}
 
 
 def _require_one_token(instruments: Sequence[Instrument]) -> None:

@@ -11,14 +11,15 @@ import numpy as np
 import polars as pl
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D
-from counterpoise.core.errors import DataError, InputError, UnknownName
-from counterpoise.core.units import BPS, SECOND_NS, format_time
+from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.core.units import BPS, SECOND_NS
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.cells import UTC_NS
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.cross.best_quotes import BestQuotes, Source
 from counterpoise.flow.cross.by_node import ON_MISSING, OnMissing
-from counterpoise.flow.cross.consolidated import MarketEvents, by_market, restored
+from counterpoise.flow.cross.market_clock import MarketClock
+from counterpoise.flow.cross.markets import MarketEvents, Markets, Moment
 from counterpoise.flow.cross.rates import Rates, RateTable
 from counterpoise.flow.kernels import disparity as k
 from counterpoise.market.instrument import Instrument, InstrumentKind
@@ -26,7 +27,6 @@ from counterpoise.market.instrument import Instrument, InstrumentKind
 __all__ = ["GROUPS", "Apart", "Disparity", "disparity"]
 
 _OUT_ROWS: Final = 1024
-_BEFORE_ALL: Final = np.iinfo(np.int64).min
 _REASONS: Final = np.array(["ended", "unsound", "open"])
 
 
@@ -74,7 +74,7 @@ class Disparity:
     instruments : sequence of Instrument
         Two or more of one base coin, no options.
     bins : Bins
-        Bins of time.
+        Bins of time, or bins that all markets fill together, as `counterpoise.flow.cross.market_clock.MarketClock` counts them.
     fees_bps : mapping of instrument id to float
         Taker fee of each market.
     rates, currency
@@ -108,57 +108,56 @@ class Disparity:
         stale_ns: int = 10 * SECOND_NS,
     ) -> None:
         self.instruments = {instrument.id: instrument for instrument in instruments}
-        _require_pairs(instruments, fees_bps, bins)
+        _require_pairs(instruments, fees_bps)
         if on_missing not in ON_MISSING:
             raise UnknownName("rule for what is missing", on_missing, ON_MISSING)
         self._leave_out = on_missing == "leave_out"
-        self._every_ns = bins.every_ns
+        self._bins, self._every_ns = bins, bins.every_ns
         self._fees = {name: float(fees_bps[name]) for name in self.instruments}
         self._rates = Rates(instruments, table=rates, currency=currency)
-        self._markets = {name: BestQuotes(of, source=source, stale_ns=stale_ns) for name, of in self.instruments.items()}
+        clock = None if bins.every_ns else MarketClock(instruments, bins=bins, rates=self._rates)
+        streams = {name: BestQuotes(of, source=source, stale_ns=stale_ns) for name, of in self.instruments.items()}
+        self._markets = Markets(streams, clock=clock)
         self._pairs = list(combinations(self.instruments, 2))
         self._settings = {pair: _settings(bins.every_ns, *(fees_bps[name] * BPS for name in pair)) for pair in self._pairs}
         self._states = {pair: _fresh_state() for pair in self._pairs}
         self._out = np.zeros((_OUT_ROWS, k.WIDTH), np.int64)
-        self._horizon = _BEFORE_ALL
 
     def take(self, events: MarketEvents) -> Apart:
         """Take the events of all markets up to a moment. Raises as `counterpoise.flow.cross.consolidated.Consolidated.take`."""
-        given = by_market(events, self.instruments)
-        parts = [part for held in given.values() for part in held if part.rows]
-        if parts and min(int(part.ts_local[0]) for part in parts) < self._horizon:
-            raise DataError(
-                f"of all markets those up to {format_time(self._horizon)} were taken, and events begin before; "
-                "give every market up to a moment at once"
-            )
-        for name, held in given.items():
-            for part in held:
-                self._markets[name].push(part)
-        if parts:
-            return self.until(max(int(part.ts_local[-1]) for part in parts))
-        return self._apart({pair: np.zeros((0, k.WIDTH), np.int64) for pair in self._pairs})
+        moment = self._markets.push(events)
+        return self._nothing if moment is None else self._over(moment)
 
     def until(self, ts_ns: int) -> Apart:
         """Let time pass though no event says so."""
-        self._horizon = max(self._horizon, ts_ns)
-        quotes = {name: self._quotes(name, market.until(self._horizon)) for name, market in self._markets.items()}
-        return self._apart({pair: self._run(pair, *(quotes[name] for name in pair)) for pair in self._pairs})
+        return self._over(self._markets.until(ts_ns))
+
+    def _over(self, moment: Moment) -> Apart:
+        quotes = {name: self._quotes(name, market.until(moment.ts_ns)) for name, market in self._markets}
+        return self._apart({pair: self._run(pair, moment, *(quotes[name] for name in pair)) for pair in self._pairs}, moment)
 
     def finish(self) -> Apart:
         """Close the bin that is open; what is going on then is an episode still open."""
-        ends = [int(state[k.BIN_END]) for state in self._states.values() if state[k.BIN_END] != k.NOT_OPEN]
-        last = self.until(max(ends)) if ends else self.take({})
+        if not self._markets.begun:
+            return self._nothing
+        moment = self._markets.finish()
+        ends = [int(state[k.BIN_END]) for state in self._states.values() if self._every_ns and state[k.BIN_END] != k.NOT_OPEN]
+        last = self._over(self._markets.until(max(ends)) if ends else moment)
         rows = {}
         for pair, state in self._states.items():
             written = int(k.end_episodes(state, self._out)) if state[k.BIN_END] != k.NOT_OPEN else 0
             rows[pair] = self._out[:written].copy()
-        return Apart(last.bins, pl.concat([last.episodes, self._apart(rows).episodes]))
+        return Apart(last.bins, pl.concat([last.episodes, self._apart(rows, moment).episodes]))
+
+    @property
+    def _nothing(self) -> Apart:
+        nothing = Moment(0, 0, np.zeros(0, np.int64))
+        return self._apart({pair: np.zeros((0, k.WIDTH), np.int64) for pair in self._pairs}, nothing)
 
     def save(self) -> bytes:
         """All that it remembers, to go on from later."""
         states = [state.tolist() for state in self._states.values()]
-        markets = {name: market.save() for name, market in self._markets.items()}
-        return msgspec.msgpack.encode([self._made_by(), markets, states, self._horizon])
+        return msgspec.msgpack.encode([self._made_by(), self._markets.save(), states])
 
     def restore(self, memory: bytes) -> Self:
         """Go on from what `save` gave; it goes on bit-identically.
@@ -169,23 +168,22 @@ class Disparity:
             If the bytes are no memory, or one of other markets, fees, rates or bins; then nothing has changed.
         """
         try:
-            made_by, held, rows, horizon = msgspec.msgpack.decode(memory)
+            made_by, held, rows = msgspec.msgpack.decode(memory)
             if made_by != self._made_by():
                 raise InputError(f"this is the memory of {made_by}; it cannot go on in {self._made_by()}; make that one first")
-            markets = restored(self._markets, held)
+            markets = self._markets.restored(held)
             states = {pair: np.array(row, np.int64) for pair, row in zip(self._pairs, rows, strict=True)}
             if any(state.shape != (k.STATE_SIZE,) for state in states.values()):
                 raise ValueError(f"states of {[state.shape for state in states.values()]}")
-            horizon = int(horizon)
         except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"these bytes are no memory of these markets ({error!r}); give what save() gave") from error
-        self._markets, self._states, self._horizon = markets, states, horizon
+        self._markets, self._states = markets, states
         return self
 
     def _made_by(self) -> str:
         fees = ", ".join(f"{name} {self._fees[name]:g}" for name in self.instruments)
         how = "leave_out" if self._leave_out else "null"
-        return f"Disparity every {self._every_ns} ns, {how}, {self._rates.words()}; fees {fees}"
+        return f"Disparity over bins of {self._bins}, {how}, {self._rates.words()}; fees {fees}"
 
     def _quotes(self, name: str, table: pl.DataFrame) -> tuple[Int1D, Float1D, Float1D]:
         """Times, bids and asks of one market's changes in the common currency; NaN where there is none."""
@@ -195,29 +193,39 @@ class Disparity:
         whole = (bid > 0) & (ask > 0)
         return ts, np.where(whole, bid, np.nan), np.where(whole, ask, np.nan)
 
-    def _run(self, pair: tuple[str, str], *quotes: tuple[Int1D, Float1D, Float1D]) -> Int2D:
-        """Rows of one pair: the changes of both in order of time, then the clock."""
-        ts = np.concatenate([*(part[0] for part in quotes), [self._horizon]])
-        market = np.concatenate([*(np.full(len(part[0]), i) for i, part in enumerate(quotes)), [-1]])
-        bid, ask = (np.concatenate([*(part[side] for part in quotes), [np.nan]]) for side in (1, 2))
-        order = np.lexsort((np.where(market < 0, 2, market), ts))
+    def _run(self, pair: tuple[str, str], moment: Moment, *quotes: tuple[Int1D, Float1D, Float1D]) -> Int2D:
+        """Rows of one pair: ends of bins before what comes at them, the changes of both in order of time, then the clock."""
+        ts = np.concatenate([moment.ends, *(part[0] for part in quotes), [moment.ts_ns]])
+        markets = (np.full(len(part[0]), i) for i, part in enumerate(quotes))
+        market = np.concatenate([np.full(len(moment.ends), k.ENDS), *markets, [k.CLOCK]])
+        nothing = np.full(len(moment.ends), np.nan)
+        bid, ask = (np.concatenate([nothing, *(part[side] for part in quotes), [np.nan]]) for side in (1, 2))
+        order = np.lexsort((np.where(market == k.CLOCK, 2, market), ts))
         columns = ts[order], market[order], bid[order], ask[order]
         state, settings = self._states[pair], self._settings[pair]
-        if len(ts) == 1 and state[k.BIN_END] == k.NOT_OPEN:
-            return np.zeros((0, k.WIDTH), np.int64)
-        done, rows = 0, []
+        done, rows = 0, [np.zeros((0, k.WIDTH), np.int64)]
         while done < len(ts):
             done = int(k.disparity_rows(state, settings, *columns, done, self._out))
             rows.append(self._out[: int(state[k.WRITTEN])].copy())
         return np.concatenate(rows)
 
-    def _apart(self, rows: Mapping[tuple[str, str], Int2D]) -> Apart:
-        bins = [_bins(pair, held[held[:, 0] == k.BIN], self._every_ns, self._leave_out) for pair, held in rows.items()]
+    def _apart(self, rows: Mapping[tuple[str, str], Int2D], moment: Moment) -> Apart:
+        bins = []
+        for pair, held in rows.items():
+            whole = held[held[:, 0] == k.BIN]
+            bins.append(_bins(pair, whole, self._lengths(whole[:, k.END], moment), self._leave_out))
         episodes = [_episodes(pair, held[held[:, 0] == k.EPISODE]) for pair, held in rows.items()]
         return Apart(pl.concat(bins).sort("ts", maintain_order=True), pl.concat(episodes).sort("ts_local", maintain_order=True))
 
+    def _lengths(self, ends: Int1D, moment: Moment) -> Int1D:
+        """How long each bin is [ns]."""
+        if self._every_ns:
+            return np.full(len(ends), self._every_ns)
+        lengths = np.diff(moment.ends, prepend=moment.since_ns)
+        return np.asarray(lengths[np.searchsorted(moment.ends, ends)], np.int64)
 
-def _require_pairs(instruments: Sequence[Instrument], fees_bps: Mapping[str, float], bins: Bins) -> None:
+
+def _require_pairs(instruments: Sequence[Instrument], fees_bps: Mapping[str, float]) -> None:
     ids = [instrument.id for instrument in instruments]
     if len(set(ids)) < 2 or len(set(ids)) < len(ids) or len({instrument.base for instrument in instruments}) > 1:
         raise InputError(f"disparity is of two or more markets of one coin, found {', '.join(ids) or 'none'}")
@@ -228,8 +236,6 @@ def _require_pairs(instruments: Sequence[Instrument], fees_bps: Mapping[str, flo
         raise InputError(
             f"every market needs a taker fee in bps, found {dict(fees_bps)}; add {', '.join(without) or 'better ones'}"
         )
-    if not bins.every_ns:
-        raise InputError(f"disparity is measured over bins of time, found {bins}; write them like 1s")
 
 
 def _settings(every_ns: int, fee_a: float, fee_b: float) -> Float1D:
@@ -244,9 +250,9 @@ def _fresh_state() -> Int1D:
     return state
 
 
-def _bins(pair: tuple[str, str], rows: Int2D, every_ns: int, leave_out: bool) -> pl.DataFrame:
+def _bins(pair: tuple[str, str], rows: Int2D, length_ns: Int1D, leave_out: bool) -> pl.DataFrame:
     sound_ns = rows[:, k.SOUND_NS]
-    held = (sound_ns > 0) & (leave_out | (sound_ns == every_ns))
+    held = (sound_ns > 0) & (leave_out | (sound_ns == length_ns))
     reals = np.ascontiguousarray(rows[:, k.MID :]).view(np.float64)
     columns: dict[str, Any] = {"ts": rows[:, k.END], "a": [pair[0]] * len(rows), "b": [pair[1]] * len(rows)}
     columns["mid_bps"] = _over(reals[:, 0], sound_ns, held)
@@ -254,7 +260,7 @@ def _bins(pair: tuple[str, str], rows: Int2D, every_ns: int, leave_out: bool) ->
         columns[f"{name}_bps"] = _over(reals[:, 1 + way], sound_ns, held)
         columns[f"{name}_max_bps"] = np.where(held, reals[:, 3 + way], np.nan)
         columns[f"{name}_share"] = _over(rows[:, k.POSITIVE_NS + way].astype(np.float64), sound_ns, held)
-    columns["sound_share"] = sound_ns / every_ns
+    columns["sound_share"] = sound_ns / length_ns
     return pl.DataFrame(columns, nan_to_null=True, schema_overrides={"a": pl.String, "b": pl.String}).with_columns(
         pl.col("ts").cast(UTC_NS)
     )

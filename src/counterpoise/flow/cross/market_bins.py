@@ -1,8 +1,8 @@
-"""One market per time bin in coins and in its quote currency, so that it can be added to others whatever its contract."""
+"""One market per bin in coins and in its quote currency, so that it can be added to others whatever its contract."""
 
 from __future__ import annotations
 
-from math import isfinite
+from math import inf, isfinite
 from typing import Final
 
 import numpy as np
@@ -11,12 +11,14 @@ import polars as pl
 from counterpoise.core.arrays import AnyArray, Bool1D, Float1D, Int1D, Int2D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS, format_duration, parse_decimal
+from counterpoise.flow.bins import Bins
 from counterpoise.flow.cells import STATE_NAMES, UTC_NS, where_sound
 from counterpoise.flow.column import Column, Group
 from counterpoise.flow.cross.best_quotes import NO_ROW, Source, fresh_market
 from counterpoise.flow.kernels import best as b
 from counterpoise.flow.kernels import market_bins as k
-from counterpoise.flow.stream import Stream
+from counterpoise.flow.kernels.bins import VOLUME
+from counterpoise.flow.stream import WRITTEN, Stream
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.kernels.ladder import NO_KEY
@@ -27,19 +29,20 @@ __all__ = ["DEPTH_BANDS_BPS", "FLOWS", "GROUPS", "MarketBins", "market_bins"]
 DEPTH_BANDS_BPS: Final = (5.0, 25.0)
 FLOWS: Final = ("buy", "sell", "unknown", "cvd", "ofi")
 _MAX_BINS: Final = 50_000_000
+_TOLD: Final = Bins.every(1)
 
 
 def market_bins(
     events: Events,
     instrument: Instrument,
     *,
-    every_ns: int,
+    bins: Bins,
     source: Source = "depth",
     bands_bps: tuple[float, ...] = DEPTH_BANDS_BPS,
     stale_ns: int = 10 * SECOND_NS,
 ) -> pl.DataFrame:
     """One market of a recording, one row a bin; see `MarketBins`."""
-    return MarketBins(instrument, every_ns=every_ns, source=source, bands_bps=bands_bps, stale_ns=stale_ns).whole(events)
+    return MarketBins(instrument, bins=bins, source=source, bands_bps=bands_bps, stale_ns=stale_ns).whole(events)
 
 
 class MarketBins(Stream):
@@ -53,8 +56,9 @@ class MarketBins(Stream):
     ----------
     instrument : Instrument
         Not an option: its price is not its coin's (`counterpoise.flow.cross.consolidated.Consolidated` takes deltas).
-    every_ns : int
-        Bin length; bin ends are multiples of it, in ts_local.
+    bins : Bins, or None
+        What ends a bin, in this market's own lots and trades. None when its ends are told (`tell`), as those of bins that
+        several markets fill together are.
     source : {"depth", "ticker"}
         Where best quotes and order flow come from. Depth always comes from the book.
     bands_bps : tuple of float
@@ -65,7 +69,7 @@ class MarketBins(Stream):
     Raises
     ------
     InputError
-        If bins, bands or stale time are not positive, or bands do not ascend.
+        If bands or stale time are not positive, bands do not ascend, or the bins cannot be counted on the instrument.
 
     Notes
     -----
@@ -84,20 +88,27 @@ class MarketBins(Stream):
         self,
         instrument: Instrument,
         *,
-        every_ns: int,
+        bins: Bins | None,
         source: Source = "depth",
         bands_bps: tuple[float, ...] = DEPTH_BANDS_BPS,
         stale_ns: int = 10 * SECOND_NS,
     ) -> None:
-        if not 0 < every_ns < 1 << 53:
-            raise InputError(f"a bin must be longer than nothing and shorter than 104 days, found {every_ns} ns")
         if any(not (isfinite(x) and 0 < x < 10_000) for x in bands_bps) or list(bands_bps) != sorted(set(bands_bps)):
             raise InputError(f"bands must ascend and lie between 0 and 10,000 bps, found {bands_bps}")
         state, first = fresh_market(k.STATE_SIZE, source=source, stale_ns=stale_ns)
-        state[k.BIN_END], state[k.WORST] = k.NOT_OPEN, BookState.GAPPED
-        settings = np.concatenate([first, [every_ns, float(instrument.inverse)], np.array(bands_bps, np.float64) * 1e-4])
+        state[k.BIN : k.WORST], state[k.WORST] = (bins or _TOLD).state(), BookState.GAPPED
+        state[k.TOLD] = k.STATE_SIZE
+        rule = [float(VOLUME), inf] if bins is None else bins.settings(instrument)
+        settings = np.concatenate([first, rule, [float(instrument.inverse)], np.array(bands_bps, np.float64) * 1e-4])
         super().__init__(instrument, state=state, settings=settings, width=k.BANDS + 4 * len(bands_bps), book=True)
-        self.every_ns, self._bands_bps = every_ns, bands_bps
+        self.bins, self._bands_bps = bins, bands_bps
+
+    def tell(self, ends: Int1D) -> None:
+        """Say when bins end, in order and behind all that was taken; a bin ends before what comes at its end."""
+        if len(ends):
+            left = self._state[self._state[k.TOLD] :]
+            self._state = np.concatenate([self._state[: k.STATE_SIZE], left, ends])
+            self._state[k.TOLD], self._state[k.BIN_END] = k.STATE_SIZE, self._state[k.STATE_SIZE]
 
     def due(self, ts_ns: int) -> bool:
         """Whether `until` would give rows."""
@@ -105,23 +116,26 @@ class MarketBins(Stream):
 
     def until(self, ts_ns: int) -> pl.DataFrame:
         """Close the bins that end at or before a time, though no event says so; opens none."""
-        if self._state[k.BIN_END] <= ts_ns:
+        if self.due(ts_ns):
             self._pass_time(ts_ns, NO_ROW)
         return self.drain()
 
     def _begin(self, first_ns: int, last_ns: int) -> None:
         super()._begin(first_ns, last_ns)
+        every_ns = self.bins.every_ns if self.bins else 0
         since = min(int(self._state[k.BIN_END]), first_ns)
-        if (last_ns - since) // self.every_ns > _MAX_BINS:
+        if every_ns and (last_ns - since) // every_ns > _MAX_BINS:
             raise InputError(
-                f"events span {format_duration(last_ns - since)}, more than {_MAX_BINS:,} bins of "
-                f"{format_duration(self.every_ns)}; choose longer bins, or look at the times with 'counterpoise check'"
+                f"events span {format_duration(last_ns - since)}, more than {_MAX_BINS:,} bins of {self.bins}; "
+                "choose longer bins, or look at the times with 'counterpoise check'"
             )
 
     def _close(self) -> None:
-        end = int(self._state[k.BIN_END])
-        if end != k.NOT_OPEN:
-            self._pass_time(end, NO_ROW)
+        if self._state[k.BIN_END] != k.NOT_OPEN:
+            self._pass_time(int(self._state[k.BIN_END]), NO_ROW)
+        elif self._state[k.SUMS] or self._state[k.MESSAGES]:
+            self._state[WRITTEN] = k.close_market_bin(self._book, self._state, self._settings, self._last_ts + 1, self._out)
+            self._keep()
 
     def _frame(self, rows: Int2D) -> pl.DataFrame:
         price = self.instrument.price_grid

@@ -13,6 +13,8 @@ from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.jit import inner_kernel
 
 __all__ = [
+    "ALPHA_BINS",
+    "ALPHA_TRADES",
     "BINS_SIZE",
     "BIN_END",
     "BIN_HIGH",
@@ -20,9 +22,11 @@ __all__ = [
     "EXPECTED_SIGN",
     "EXPECTED_TRADES",
     "FILLED",
+    "LEAST_SIGN",
     "NOTIONAL",
     "NOT_OPEN",
     "RANGE",
+    "REACH",
     "RULE",
     "SIZE",
     "TICK_IMBALANCE",
@@ -57,10 +61,10 @@ RANGE: Final = 4
 TICK_IMBALANCE: Final = 5
 
 NOT_OPEN: Final = 2**62
-_ALPHA_BINS: Final = 2 / 21
-_ALPHA_TRADES: Final = 2 / 10_001
-_LEAST_SIGN: Final = 0.05  # |E[b]| near 0 would close a bin at every trade
-_REACH: Final = 4.0  # E[T] stays within SIZE / 4 and SIZE · 4, where the recursion neither collapses nor runs away
+ALPHA_BINS: Final = 2 / 21
+ALPHA_TRADES: Final = 2 / 10_001
+LEAST_SIGN: Final = 0.05  # |E[b]| near 0 would close a bin at every trade
+REACH: Final = 4.0  # E[T] stays within SIZE / 4 and SIZE · 4, where the recursion neither collapses nor runs away
 
 
 @inner_kernel
@@ -94,9 +98,9 @@ def fills(state: Int1D, settings: Float1D, side: int, price_ticks: int, lots: in
         return state[BIN_HIGH] - state[BIN_LOW] >= settings[SIZE]
     real = state[EXPECTED_TRADES : EXPECTED_SIGN + 1].view(np.float64)
     state[FILLED] += side
-    real[1] += _ALPHA_TRADES * (side - real[1])
-    if abs(state[FILLED]) < real[0] * max(abs(real[1]), _LEAST_SIGN):
+    real[1] += ALPHA_TRADES * (side - real[1])
+    if abs(state[FILLED]) < real[0] * max(abs(real[1]), LEAST_SIGN):
         return False
     size = settings[SIZE]
-    real[0] = min(max(real[0] + _ALPHA_BINS * (state[BIN_TRADES] - real[0]), size / _REACH), size * _REACH)
+    real[0] = min(max(real[0] + ALPHA_BINS * (state[BIN_TRADES] - real[0]), size / REACH), size * REACH)
     return True

@@ -16,9 +16,11 @@ from counterpoise.core.jit import borrow, inner_kernel, kernel
 __all__ = [
     "BIN",
     "BIN_END",
+    "CLOCK",
     "EDGES",
     "EDGE_MAX",
     "END",
+    "ENDS",
     "EPISODE",
     "FIRST_OPEN",
     "LAST_TS",
@@ -40,6 +42,9 @@ __all__ = [
 ]
 
 NOT_OPEN: Final = 2**62
+_NEVER: Final = NOT_OPEN + 1  # the end of a bin that no clock ends
+CLOCK: Final = -1  # in place of a market: a row that only lets time pass,
+ENDS: Final = -2  # and one at which a bin ends
 
 # slots of the state
 WRITTEN: Final = 0
@@ -54,7 +59,7 @@ _PEAKS: Final = 17  # 2 slots
 STATE_SIZE: Final = 19
 
 # settings
-_EVERY_NS: Final = 0
+_EVERY_NS: Final = 0  # 0 of bins that no clock ends
 _KEEP: Final = 1  # 2 slots: what is left of a sale in the first market, in the second
 _PAY: Final = 3  # 2 slots: what a purchase costs
 
@@ -131,7 +136,8 @@ def _close(state: Int1D, settings: Float1D, row: Int1D) -> None:
     sums = state[_SUMS:_PEAKS].view(np.float64)
     sums[:3] = 0.0
     sums[3:] = -np.inf
-    state[BIN_END] += np.int64(settings[_EVERY_NS])
+    every_ns = np.int64(settings[_EVERY_NS])
+    state[BIN_END] = state[BIN_END] + every_ns if every_ns else _NEVER
 
 
 @kernel
@@ -140,16 +146,22 @@ def disparity_rows(
 ) -> int:
     """Take quotes from `start`; returns the first not taken, when `out` may not hold what it brings.
 
-    `market` is 0 or 1, or −1 of a row that only lets time pass. A quote that is NaN ends what was known of its market.
+    `market` is 0 or 1, CLOCK or ENDS; nothing passes before the first quote. A quote that is NaN ends what was known of its
+    market.
     """
     state, out = borrow(state), borrow(out)
     every_ns = np.int64(settings[_EVERY_NS])
     quotes = state[QUOTES:_SUMS].view(np.float64)
     written, i = 0, start
     while i < len(ts):
+        if state[BIN_END] == NOT_OPEN and market[i] < 0:
+            i += 1
+            continue
         if state[BIN_END] == NOT_OPEN:
-            state[BIN_END] = (ts[i] // every_ns + 1) * every_ns
+            state[BIN_END] = (ts[i] // every_ns + 1) * every_ns if every_ns else _NEVER
             state[LAST_TS] = ts[i]
+        if market[i] == ENDS:
+            state[BIN_END] = ts[i]
         # a row that only lets time pass ends bins, and splits no sum that one step would not have split
         while ts[i] > state[LAST_TS] and written + 3 <= len(out):
             if market[i] < 0 and ts[i] < state[BIN_END]:

@@ -303,9 +303,9 @@ def close_bins(book: Int1D, state: Int1D, settings: Float1D, until_ns: int, comp
 
 
 @kernel
-def close_open(book: Int1D, state: Int1D, settings: Float1D, end: int, out: Int2D) -> int:
+def close_open(book: Int1D, state: Int1D, settings: Float1D, end: int, complete: bool, out: Int2D) -> int:
     """Close the open bin of a rule that no clock ends, at a time."""
-    _close_bin(book, state, settings, end, False, out[0])
+    _close_bin(book, state, settings, end, complete, out[0])
     start_bin(state)
     return 1
 

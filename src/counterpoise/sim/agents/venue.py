@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, TypeAlias
+from math import exp, log
+from typing import Final
 
 import numpy as np
 
-from counterpoise.core.arrays import Int1D
+from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.errors import InputError, UnknownName
-from counterpoise.market.event import Events
+from counterpoise.market.event import QUOTE, Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import Approved, Fill, Order, OrderState, OrderUpdate, RejectReason
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
 from counterpoise.sim.agents.agent_config import AgentMarketConfig
-from counterpoise.sim.agents.context import MidsBefore, ValuesSeen, fill_context
+from counterpoise.sim.agents.kernels import layout as at
 from counterpoise.sim.agents.kernels.prints import hear
+from counterpoise.sim.agents.kernels.values import past_value
 from counterpoise.sim.agents.market import open_world, take_events
 from counterpoise.sim.connection import Connection
 from counterpoise.sim.exchange.exchange import order_kind
@@ -33,19 +35,9 @@ from counterpoise.sim.exchange.kernels.requests import amend, cancel, place_with
 from counterpoise.sim.exchange.reports import REASONS
 from counterpoise.sim.latency import ConstantLatency, LognormalLatency
 from counterpoise.sim.replay.venue import FillContext
+from counterpoise.sim.request import Request, What, rejected
 
 __all__ = ["AgentVenue"]
-
-_What: TypeAlias = Literal["submit", "submit again", "amend", "cancel"]
-
-
-class _Request(NamedTuple):
-    """Something that we ask of the venue."""
-
-    what: _What
-    client_id: str
-    qty_lots: int
-    price_ticks: int
 
 
 @dataclass(slots=True)
@@ -73,17 +65,16 @@ class AgentVenue:
         self.world: Final = open_world(config, own_accounts=1)
         self._account: Final = int(self.world.ex[x.ACCOUNT_COUNT]) - 1
         self._feed_ns: Final = latency.feed_ns
-        self._connection: Final = Connection[_Request](latency, seed=seed)
+        self._connection: Final = Connection[Request](latency, seed=seed)
         self._instruments: Final = config.instruments
         self._markets: Final = {instrument.id: market for market, instrument in enumerate(self._instruments)}
         self._held: dict[str, _Held] = {}
         self._ids: list[str] = []
         self._arrived: list[tuple[Instrument, Events]] = []
+        self._contexts: list[FillContext] = []
+        self._mids = self.world.log_mids()
+        self._opening = self._mids - self._log_values(config.start_ns)
         self._now_ns = 0
-        self._first_ns = -1  # when our first request arrived
-        self._fills: list[Fill] = []
-        self._mids = [MidsBefore() for _ in self._instruments]
-        self._values = [ValuesSeen() for _ in config.tokens]
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -109,8 +100,8 @@ class AgentVenue:
     def cancel(self, client_id: str) -> None:
         self._send("cancel", client_id)
 
-    def _send(self, what: _What, client_id: str, *, qty_lots: int = 0, price_ticks: int = 0) -> None:
-        self._connection.send(self._now_ns, _Request(what, client_id, qty_lots, price_ticks))
+    def _send(self, what: What, client_id: str, *, qty_lots: int = 0, price_ticks: int = 0) -> None:
+        self._connection.send(self._now_ns, Request(what, client_id, qty_lots, price_ticks))
 
     def advance(self, until_ns: int) -> None:
         """Let the market live up to what is seen at a time, our requests arriving on the way."""
@@ -136,17 +127,6 @@ class AgentVenue:
         bid, ask = (int(best_price(ex, market, side)) for side in (1, -1))
         return TopOfBook(bid, int(best_lots(ex, market, 1)), ask, int(best_lots(ex, market, -1)), BookState.SYNCED)
 
-    def contexts(self) -> list[FillContext]:
-        """What each fill so far is held against, in the order of the fills; see `counterpoise.sim.agents.context`."""
-        config = self.world.config
-        markets = [self._markets[fill.instrument] for fill in self._fills]
-        return [
-            fill_context(
-                fill, mids=self._mids[market], values=self._values[config.places[market].token], first_ns=self._first_ns
-            )
-            for fill, market in zip(self._fills, markets, strict=True)
-        ]
-
     def depth_rows(self, instrument: str, edges_ticks: Int1D) -> Int1D:
         """Lots shown between consecutive prices; bids positive, asks negative."""
         market, rows = self._market(instrument), np.zeros(len(edges_ticks) - 1, np.int64)
@@ -157,6 +137,13 @@ class AgentVenue:
             inside = (row >= 0) & (row < len(rows))
             np.add.at(rows, row[inside], side * lots[:found][inside])
         return rows
+
+    def contexts(self) -> Sequence[FillContext]:
+        """One per fill so far: the mid as it stood, and as it would be had it moved from the start on as the value did.
+
+        The second knows nothing of us; it is known to a simulation only, and to within what price and value differ anyway.
+        """
+        return self._contexts
 
     def _market(self, instrument: str) -> int:
         try:
@@ -169,34 +156,55 @@ class AgentVenue:
         while not self.world.advance(until_ns - self._feed_ns):
             self._take()
         self._take()
-        for seen, value in zip(self._values, self.world.log_values().tolist(), strict=True):
-            seen.note(until_ns, value)
 
     def _take(self) -> None:
         """What the venues have said, to everyone and to us."""
         rows = self.world.reports[: self.world.ex[x.REPORT_ROWS]]
-        for row in rows[rows[:, codes.R_ACCOUNT] == self._account].tolist():
+        own = rows[rows[:, codes.R_ACCOUNT] == self._account].tolist()
+        told = take_events(self.world)
+        for row in own:
+            if row[codes.R_CODE] & 255 == codes.FILL:
+                self._contexts.append(self._context(row, told[row[codes.R_MARKET]]))
             self._tell(row)
-        pieces = take_events(self.world)
-        for instrument, mids, piece in zip(self._instruments, self._mids, pieces, strict=True):
-            if piece.rows:
-                events = piece._replace(ts_local=piece.ts_venue + self._feed_ns)
-                mids.hear(events)
-                self._arrived.append((instrument, events))
+        for market, events in enumerate(told):
+            if events.rows:
+                seen = events._replace(ts_local=events.ts_venue + self._feed_ns)
+                self._arrived.append((self._instruments[market], seen))
+                self._mids[market] = _log_mid(events, events.rows, self._mids[market] + self._origin(market)) - self._origin(
+                    market
+                )
 
-    def _receive(self, ts_ns: int, request: _Request) -> None:
-        self._first_ns = ts_ns if self._first_ns < 0 else self._first_ns
+    def _context(self, row: list[int], events: Events) -> FillContext:
+        """Mids at a fill; `events` are those of its market since the last time."""
+        market, ts_ns = row[codes.R_MARKET], row[codes.R_TS]
+        origin, before = self._origin(market), int(np.searchsorted(events.ts_venue, ts_ns, side="left"))
+        shown = _log_mid(events, before, self._mids[market] + origin)
+        undisturbed = self._opening[market] + self._log_values(ts_ns)[market] + origin
+        return FillContext(ts_ns + self._feed_ns, self._ids[row[codes.R_TAG]], exp(shown), exp(undisturbed))
+
+    def _origin(self, market: int) -> float:
+        """Log ticks of the price that stands for the value 0."""
+        return float(self.world.reals[self.world.market_rows()[market, at.M_STATS] + at.S_OPEN])
+
+    def _log_values(self, ts_ns: int) -> Float1D:
+        """Log value of each market's token at the step of the grid before a time."""
+        config, state = self.world.config, self.world
+        ago = max((int(state.world[at.NOW]) - ts_ns) // config.fundamental.step_ns, 0)
+        values = [past_value(state.world, state.reals, token, ago) for token in range(len(config.tokens))]
+        return np.array([values[place.token] for place in config.places])
+
+    def _receive(self, ts_ns: int, request: Request) -> None:
         held = self._held.get(request.client_id)
         if held is None:
-            self._connection.report(ts_ns, _rejected(ts_ns, request.client_id, RejectReason.UNKNOWN_ORDER))
+            self._connection.report(ts_ns, rejected(ts_ns, request.client_id, RejectReason.UNKNOWN_ORDER))
         elif request.what == "submit again":
-            self._connection.report(ts_ns, _rejected(ts_ns, request.client_id, RejectReason.DUPLICATE_ID))
+            self._connection.report(ts_ns, rejected(ts_ns, request.client_id, RejectReason.DUPLICATE_ID))
         elif request.what == "submit" or held.state is OrderState.WORKING:
             self._ask(held, request, ts_ns - self._feed_ns)
             hear(self.world.world, self.world.ex, self.world.tape)
             self._take()
 
-    def _ask(self, held: _Held, request: _Request, ts_ns: int) -> None:
+    def _ask(self, held: _Held, request: Request, ts_ns: int) -> None:
         """Hand a request to the exchange; its answer stands in the reports."""
         outputs = self.world.ex, self.world.tape, self.world.reports, ts_ns
         if request.what == "cancel":
@@ -217,8 +225,7 @@ class AgentVenue:
         what, reason = code & 255, REASONS[code >> 8 & 255]
         ts_ns, left = row[codes.R_TS] + self._feed_ns, row[codes.R_LEFT]
         if what == codes.FILL:
-            self._fills.append(self._fill(held.order, row, ts_ns, maker=(code >> 20 & 1) == 1))
-            self._connection.report(ts_ns, self._fills[-1])
+            self._connection.report(ts_ns, self._fill(held.order, row, ts_ns, maker=(code >> 20 & 1) == 1))
             held.left_lots = left
             if left == 0:
                 self._update(held, ts_ns, OrderState.FILLED, None)
@@ -226,7 +233,7 @@ class AgentVenue:
             self._update(held, ts_ns, OrderState.WORKING, reason)
         elif what == codes.REJECTED:
             held.state = OrderState.REJECTED
-            self._connection.report(ts_ns, _rejected(ts_ns, held.order.client_id, reason))
+            self._connection.report(ts_ns, rejected(ts_ns, held.order.client_id, reason))
         elif what != codes.TRIGGERED:
             held.left_lots = left
             self._update(held, ts_ns, OrderState.WORKING if what == codes.WORKING else OrderState.CANCELLED, reason)
@@ -250,5 +257,10 @@ class AgentVenue:
         self._connection.report(ts_ns, update)
 
 
-def _rejected(ts_ns: int, client_id: str, reason: RejectReason | None) -> OrderUpdate:
-    return OrderUpdate(ts_ns=ts_ns, client_id=client_id, state=OrderState.REJECTED, left_lots=0, reason=reason)
+def _log_mid(events: Events, rows: int, otherwise: float) -> float:
+    """Log mid by the last quote message of the first rows; `otherwise` where there is none, or a side was empty."""
+    quoted = np.flatnonzero(events.kind[:rows] == QUOTE)
+    if len(quoted) < 2:
+        return otherwise
+    bid, ask = events.price_ticks[quoted[-2]], events.price_ticks[quoted[-1]]
+    return log((bid + ask) / 2) if bid > 0 and ask > 0 else otherwise

@@ -19,7 +19,7 @@ from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import Order, OrderType, PriceReference, RejectReason, TimeInForce, TriggerKind
 from counterpoise.sim.exchange.floor import RESERVED_ACCOUNTS, new_exchange, new_outputs
 from counterpoise.sim.exchange.kernels import codes, control, layout, requests
-from counterpoise.sim.exchange.kernels.batch import REQUEST_COLUMNS, run_requests
+from counterpoise.sim.exchange.kernels.batch import Q_NUMBER, Q_TAG, Q_TS, REQUEST_COLUMNS, run_requests
 from counterpoise.sim.exchange.kernels.orders import market_at, money_at
 from counterpoise.sim.exchange.kernels.outputs import room, tell_snapshot
 from counterpoise.sim.exchange.kernels.readers import best_lots, best_price
@@ -160,14 +160,14 @@ class Exchange:
         """
         if rows.ndim != 2 or rows.shape[1] != REQUEST_COLUMNS or rows.dtype != np.int64:
             raise InputError(f"requests are rows of {REQUEST_COLUMNS} int64; found {rows.dtype} of shape {rows.shape}")
-        ahead = np.flatnonzero(-1 - rows[:, 2] >= np.arange(len(rows)))
+        ahead = np.flatnonzero(-1 - rows[:, Q_NUMBER] >= np.arange(len(rows)))
         if len(ahead):
-            raise InputError(f"row {ahead[0]} refers to row {-1 - rows[ahead[0], 2]}; expected an earlier one")
+            raise InputError(f"row {ahead[0]} refers to row {-1 - rows[ahead[0], Q_NUMBER]}; expected an earlier one")
         rows = rows.copy()
-        rows[:, 9] = -1
+        rows[:, Q_TAG] = -1
         answers, done = np.zeros(len(rows), np.int64), 0
         while done < len(rows):
-            self._make_room(int(rows[done, 1]))
+            self._make_room(int(rows[done, Q_TS]))
             done = int(run_requests(self._ex, self._tape, self._reports, rows, answers, done))
         return answers
 

@@ -1,7 +1,8 @@
 """Steps of a cascade: quotes shift, the book refills, accounts are triggered, their orders eat the book, losses are shared.
 
 The ladder holds the levels at the keys where they would stand without any shift; a level is hit at its key + shift. The shift
-is the shock so far plus a transient impact, in whole keys, and is renewed at the beginning of a step.
+is the shock so far plus a transient impact, in whole keys, and is renewed at the beginning of a step. All that is remembered
+from step to step is in `state` and `moved`, so that steps can be run one by one, and something else be done between them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from counterpoise.core.jit import borrow, kernel
 from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, quantity_at, room
 from counterpoise.sim.kernels.cascade_codes import (
     AUCTION_TICKS,
+    COIN,
     FACTOR_AFTER,
     FRACTION_PPM,
     HALT,
@@ -28,7 +30,18 @@ from counterpoise.sim.kernels.cascade_codes import (
     START,
     WINDOW,
 )
-from counterpoise.sim.kernels.liquidation import FUND, QUEUED_LOTS, fill_lists, trigger
+from counterpoise.sim.kernels.liquidation import (
+    ARMED_FROM,
+    DEEPEST,
+    FUND,
+    HALTED_UNTIL,
+    MARK,
+    MISSING,
+    QUEUED_LOTS,
+    SCALED,
+    fill_lists,
+    trigger,
+)
 from counterpoise.sim.kernels.liquidation_orders import liquidate, mark_of, put_level
 
 __all__ = ["load_levels", "run_steps"]
@@ -74,46 +87,45 @@ def run_steps(
     rates: Float1D,
     cums: Float1D,
     floors: Int1D,
+    moved: Float1D,
     shares: Float1D,
     keeps: Float1D,
     keys_per_lot: float,
     refill_keep: float,
     factor: float,
+    begin: int,
+    end: int,
 ) -> None:
-    """Run every step; `path` and `by_tier` take a row of each.
+    """Run steps from `begin` to before `end`; `path` and `by_tier` take a row of each.
 
-    `shares` and `keeps` are the parts of the impact and what of each is left after a step; `refill_keep` is what of the
-    shortage is left after a step, 1.0 for no refill. Assumes lists filled, and a ladder of `full[start − key]` lots at each
-    key, with room for all of them.
+    `moved` is what is left of each part of the impact, `shares` what a new one adds to it, `keeps` what of it outlasts a step;
+    `refill_keep` is what of the shortage outlasts a step, 1.0 for no refill. Assumes an opened state, lists filled, and a
+    ladder of `full[start − key]` lots at each key, with room for all of them.
     """
     book, accounts, heads = borrow(book), borrow(accounts), borrow(heads)
     index = (1 - plan[SIDE]) >> 1
     lowest = plan[START] - len(heads) + 1
-    moved = np.zeros(len(shares))
-    scale, deepest, missing = 1.0, plan[START] + 1, 0
-    halted_until, armed_from = -1, 0
-    mark = plan[START]
-    for step in range(len(path)):
+    for step in range(begin, end):
         row = path[step]
         if step > 0:
             moved *= keeps
         if refill_keep < 1.0:
-            back = missing - int(missing * refill_keep)
-            deepest = _refill(book, index, full, plan[START], deepest, back)
-            missing -= back
+            back = state[MISSING] - int(state[MISSING] * refill_keep)
+            state[DEEPEST] = _refill(book, index, full, plan[START], state[DEEPEST], back)
+            state[MISSING] -= back
         shocked = plan[SHOCK_KEYS] * min(step + 1, plan[SHOCK_STEPS]) // plan[SHOCK_STEPS]
         shift = -shocked - int(np.rint(moved.sum()))
-        mark = mark_of(book, index, shift, mark, lowest)
-        auction = step == halted_until
+        mark = mark_of(book, index, shift, state[MARK], lowest)
+        auction = step == state[HALTED_UNTIL]
         before = plan[START] if step < plan[WINDOW] else path[step - plan[WINDOW], P_MARK]
-        if step >= armed_from and before - mark >= plan[AUCTION_TICKS]:
-            halted_until = step + plan[HALT]
-            armed_from = halted_until + plan[WINDOW]
-        row[P_HALTED] = step < halted_until
-        if step >= halted_until:
-            if scale == 1.0 and plan[START] - mark >= plan[FACTOR_AFTER]:
-                scale = factor
-                fill_lists(accounts, state, heads, rates, cums, scale, plan[SIDE], plan[START])
+        if step >= state[ARMED_FROM] and before - mark >= plan[AUCTION_TICKS]:
+            state[HALTED_UNTIL] = step + plan[HALT]
+            state[ARMED_FROM] = state[HALTED_UNTIL] + plan[WINDOW]
+        row[P_HALTED] = step < state[HALTED_UNTIL]
+        if step >= state[HALTED_UNTIL]:
+            if state[SCALED] == 0 and plan[START] - mark >= plan[FACTOR_AFTER]:
+                state[SCALED] = 1
+                fill_lists(accounts, state, heads, rates, cums, factor, plan[SIDE], plan[COIN], plan[START])
             row[P_TRIGGERED] = trigger(accounts, state, heads, plan[START], mark, plan[FRACTION_PPM])
             liquidate(
                 book,
@@ -128,16 +140,17 @@ def run_steps(
                 rates,
                 cums,
                 floors,
-                scale,
+                factor if state[SCALED] else 1.0,
                 shift,
                 mark,
                 auction,
             )
             best = book[index * HEAD + BEST]
-            deepest = min(deepest, lowest if best == NO_KEY else best)
-            missing += row[P_BOOK]
+            state[DEEPEST] = min(state[DEEPEST], lowest if best == NO_KEY else best)
+            state[MISSING] += row[P_BOOK]
             moved += row[P_BOOK] * keys_per_lot * shares
             mark = mark_of(book, index, shift, mark, lowest)
+        state[MARK] = mark
         row[P_MARK] = mark
         row[P_QUEUED] = state[QUEUED_LOTS]
         row[P_FUND] = state[FUND]

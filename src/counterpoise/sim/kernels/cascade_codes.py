@@ -10,6 +10,7 @@ __all__ = [
     "BACKSTOP",
     "BACKSTOP_DISCOUNT",
     "BAND",
+    "COIN",
     "FACTOR_AFTER",
     "FEE_PPM",
     "FRACTION_PPM",
@@ -54,7 +55,8 @@ FACTOR_AFTER: Final = 12  # fall since the start that scales maintenance
 BACKSTOP: Final = 13  # lots
 BACKSTOP_DISCOUNT: Final = 14  # ppm of the mark
 FRACTION_PPM: Final = 15
-PLAN_SIZE: Final = 16
+COIN: Final = 16  # grains of coin that an inverse lot is worth at one tick; 0 is a linear contract
+PLAN_SIZE: Final = 17
 
 # path[step, field]
 P_MARK: Final = 0  # key after the step
@@ -65,5 +67,5 @@ P_ADL: Final = 4  # lots deleveraged
 P_QUEUED: Final = 5  # lots waiting after the step
 P_FUND: Final = 6
 P_HALTED: Final = 7
-P_VALUE: Final = 8  # liquidated value
+P_VALUE: Final = 8  # liquidated worth
 PATH_FIELDS: Final = 9

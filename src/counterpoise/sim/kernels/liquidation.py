@@ -1,11 +1,12 @@
-"""Accounts by the price that liquidates them, what closing a position pays to whom, and who is deleveraged.
+"""Accounts by the price that liquidates them, and what closing a position pays to whom.
 
 Prices are *keys*: s × ticks, where s is the side of the positions that a move against them liquidates (+1 longs in a fall, −1
 shorts in a rise). A position of that side, a *taker*, gains lots × (key − entry key); one of the other side, a *counterparty*,
 gains the negative. A move against takers lowers the key, so one piece of code serves falls and rises.
 
-Takers wait in lists, one for each key that liquidates them, and then in one queue; `NEXT` links either. Money is in units of
-one tick × one lot, exact. Assumes that no account's lots × key exceeds 2⁶².
+Takers wait in lists, one for each key that liquidates them, and then in one queue; `NEXT` links either. Money is whole: units
+of one tick × one lot of a linear contract, grains of the coin of an inverse one, which gains in `contract.worth` what a linear
+one gains in keys. Assumes that no account's lots × key exceeds 2⁶², and what `contract` assumes.
 """
 
 from __future__ import annotations
@@ -16,20 +17,28 @@ import numpy as np
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D
 from counterpoise.core.jit import inner_kernel, kernel
+from counterpoise.sim.kernels.contract import key_of, share_of, worth
 
 __all__ = [
     "ACCOUNT_FIELDS",
     "ADL_LOTS",
     "ADL_VALUE",
+    "ARMED_FROM",
     "BACKSTOP_CASH",
     "BACKSTOP_LOTS",
+    "BASIS",
     "COLLATERAL",
     "CURSOR",
+    "DEEPEST",
     "ENTRY",
     "FUND",
+    "HALTED_UNTIL",
+    "INVERSE_FIELDS",
     "LOTS",
+    "MARK",
     "MARKET_CASH",
     "MARKET_LOTS",
+    "MISSING",
     "NEXT",
     "NO_ACCOUNT",
     "NO_ENTRY",
@@ -41,6 +50,7 @@ __all__ = [
     "RANKED",
     "RANK_AT",
     "RANK_KEY",
+    "SCALED",
     "STATE_SIZE",
     "TAKER",
     "TOP_ENTRY",
@@ -48,13 +58,15 @@ __all__ = [
     "bankruptcy_key",
     "book_account",
     "close_lots",
-    "deleverage",
+    "debt_of",
     "enqueue",
     "fill_lists",
+    "least_worth",
     "liquidation_key",
+    "open_state",
     "order_lots",
     "pay_fee",
-    "rank_counterparties",
+    "release",
     "tier_of",
     "trigger",
 ]
@@ -62,15 +74,17 @@ __all__ = [
 # accounts[field, i]
 LOTS: Final = 0  # open, >= 0
 TAKER: Final = 1  # 1 taker, 0 counterparty
-ENTRY: Final = 2  # key
+ENTRY: Final = 2  # key; of an inverse position the whole one at or below its mean
 COLLATERAL: Final = 3  # what the position can lose
 NEXT: Final = 4
 ORDER_LOTS: Final = 5  # lots left of its liquidation order
 OWED: Final = 6  # fee not yet paid
 ADL_LOTS: Final = 7
-ADL_VALUE: Final = 8  # lots × key
+ADL_VALUE: Final = 8  # worth of them where they were handed over
 WEIGHTING: Final = 9  # leverage × 1000 that the holder chose
 ACCOUNT_FIELDS: Final = 10
+BASIS: Final = 10  # of an inverse position alone: its worth at entry, exactly what it cost
+INVERSE_FIELDS: Final = 11
 
 # state[...]
 FUND: Final = 0
@@ -86,39 +100,90 @@ RANKED: Final = 9  # counterparties in the ranking
 RANK_AT: Final = 10  # next of them
 RANK_KEY: Final = 11  # mark at which it was made
 TOP_ENTRY: Final = 12  # no open counterparty has a greater key of entry
-STATE_SIZE: Final = 13
+MARK: Final = 13  # key as shown
+SCALED: Final = 14  # 1 once maintenance is multiplied
+DEEPEST: Final = 15  # no level below this key is short
+MISSING: Final = 16  # lots that the book is short of
+HALTED_UNTIL: Final = 17  # step
+ARMED_FROM: Final = 18  # step from which the next halt can come
+STATE_SIZE: Final = 19
 
 NO_ACCOUNT: Final = -1
 NO_ENTRY: Final = -(2**62)
 _MILLION: Final = 1_000_000
-_BINS: Final = 1024
-_RANK_MANY: Final = 8192  # at least so many, and a sixteenth of all, are ranked at once, if there are
-_BYBIT: Final = 1
-_OKX: Final = 2
+
+
+@kernel
+def open_state(state: Int1D, fund: int, start: int) -> None:
+    """A market before its first step: empty queue, no ranking, the mark at the start."""
+    state[:] = 0
+    state[FUND] = fund
+    state[QUEUE_HEAD] = NO_ACCOUNT
+    state[QUEUE_TAIL] = NO_ACCOUNT
+    state[RANK_KEY] = NO_ENTRY
+    state[TOP_ENTRY] = -NO_ENTRY
+    state[MARK] = start
+    state[DEEPEST] = start + 1
+    state[HALTED_UNTIL] = -1
+
+
+@inner_kernel
+def debt_of(accounts: Int2D, at: int, coin: int) -> int:
+    """Worth of a taker's lots at which its equity is zero."""
+    basis = accounts[BASIS, at] if coin else accounts[LOTS, at] * accounts[ENTRY, at]
+    return basis - accounts[COLLATERAL, at]
 
 
 @inner_kernel
 def liquidation_key(
-    lots: int, entry: int, collateral: int, rates: Float1D, cums: Float1D, scale: float, side: int, highest: int, lowest: int
+    accounts: Int2D, at: int, rates: Float1D, cums: Float1D, scale: float, side: int, coin: int, highest: int, lowest: int
 ) -> int:
     """Greatest key at which equity is at most maintenance, within [lowest − 1, highest].
 
-    K = max over tiers of (q E − C − cum) / (q (1 − s rate)): the requirement is the greatest of its tiers' lines.
+        worth of a lot = max over tiers of (q E − C − cum) / (q (1 − s rate)),    of an inverse one with 1 + s rate
+
+    The requirement is the greatest of its tiers' lines. A lot of s > 0 is worth something if linear, owed if inverse.
     """
     best = -np.inf
-    owed = float(lots * entry - collateral)
+    lots, owed = accounts[LOTS, at], float(debt_of(accounts, at, coin))
+    turn = -side if coin else side
     for tier in range(len(rates)):
-        best = max(best, (owed - scale * cums[tier]) / (lots * (1.0 - side * scale * rates[tier])))
-    if best >= highest:
+        best = max(best, (owed - scale * cums[tier]) / (lots * (1.0 - turn * scale * rates[tier])))
+    key = key_of(best, side, coin)
+    if key >= highest:
         return highest
-    return lowest - 1 if best < lowest else int(np.floor(best))
+    return lowest - 1 if key < lowest else int(np.floor(key))
 
 
 @inner_kernel
-def bankruptcy_key(accounts: Int2D, at: int) -> int:
-    """Least key at which a taker's collateral covers the closing of all its lots."""
+def bankruptcy_key(accounts: Int2D, at: int, coin: int) -> int:
+    """Least whole key at which a taker's collateral covers the closing of all its lots; NO_ENTRY where every key does."""
     lots = accounts[LOTS, at]
-    return accounts[ENTRY, at] - accounts[COLLATERAL, at] // lots
+    if coin == 0:
+        return accounts[ENTRY, at] - accounts[COLLATERAL, at] // lots
+    debt = debt_of(accounts, at, coin)
+    if debt <= 0 and accounts[ENTRY, at] < 0:  # a short that holds the coins it owes
+        return NO_ENTRY
+    return -(lots * coin // debt)
+
+
+@inner_kernel
+def least_worth(accounts: Int2D, at: int, lots: int, broke: int, coin: int) -> int:
+    """What closing so many lots has to bring a taker: their worth at its price of bankruptcy.
+
+    That price is the whole key `broke` of a linear contract, and exact of an inverse one, the part of a grain rounded up.
+    """
+    return -share_of(-debt_of(accounts, at, coin), lots, accounts[LOTS, at]) if coin else lots * broke
+
+
+@inner_kernel
+def release(accounts: Int2D, at: int, lots: int, coin: int) -> int:
+    """Cost of so many lots, taken out of the position's; what rounding leaves stays with the rest."""
+    if coin == 0:
+        return lots * accounts[ENTRY, at]
+    part = share_of(accounts[BASIS, at], lots, accounts[LOTS, at])
+    accounts[BASIS, at] -= part
+    return part
 
 
 @inner_kernel
@@ -155,24 +220,14 @@ def book_account(accounts: Int2D, state: Int1D, heads: Int1D, at: int, start: in
 
 @kernel
 def fill_lists(
-    accounts: Int2D, state: Int1D, heads: Int1D, rates: Float1D, cums: Float1D, scale: float, side: int, start: int
+    accounts: Int2D, state: Int1D, heads: Int1D, rates: Float1D, cums: Float1D, scale: float, side: int, coin: int, start: int
 ) -> None:
     """List every open taker that is not in the queue; accounts of one key stand in their own order."""
     heads[:] = NO_ACCOUNT
     lowest = start - len(heads) + 1
     for at in range(accounts.shape[1] - 1, -1, -1):
         if accounts[TAKER, at] and accounts[LOTS, at] and not accounts[ORDER_LOTS, at]:
-            key = liquidation_key(
-                accounts[LOTS, at],
-                accounts[ENTRY, at],
-                accounts[COLLATERAL, at],
-                rates,
-                cums,
-                scale,
-                side,
-                start,
-                lowest,
-            )
+            key = liquidation_key(accounts, at, rates, cums, scale, side, coin, start, lowest)
             book_account(accounts, state, heads, at, start, key)
     state[CURSOR] = 0
 
@@ -202,20 +257,23 @@ def order_lots(lots: int, fraction_ppm: int) -> int:
 
 
 @inner_kernel
-def close_lots(accounts: Int2D, state: Int1D, at: int, lots: int, key: int, broke: int, cash: int, fee_ppm: int) -> None:
-    """Close lots of a taker's queued order at a key; the fund pays what lies below the key of bankruptcy `broke`.
+def close_lots(
+    accounts: Int2D, state: Int1D, at: int, lots: int, key: int, broke: int, cash: int, fee_ppm: int, coin: int
+) -> None:
+    """Close lots of a taker's queued order at a key; the fund pays what lies below its price of bankruptcy, see `least_worth`.
 
     `cash` is the state's slot of who buys; its lots are in the next slot.
     """
-    paid = max(key, broke)
-    accounts[COLLATERAL, at] += lots * (paid - accounts[ENTRY, at])
+    got = worth(lots, key, coin)
+    paid = max(got, least_worth(accounts, at, lots, broke, coin))
+    accounts[COLLATERAL, at] += paid - release(accounts, at, lots, coin)
     accounts[LOTS, at] -= lots
     accounts[ORDER_LOTS, at] -= lots
-    value = lots * abs(key)
+    value = abs(got)
     accounts[OWED, at] += value // _MILLION * fee_ppm + value % _MILLION * fee_ppm // _MILLION
     state[QUEUED_LOTS] -= lots
-    state[FUND] -= lots * (paid - key)
-    state[cash] -= lots * key
+    state[FUND] -= paid - got
+    state[cash] -= got
     state[cash + 1] += lots
 
 
@@ -226,121 +284,3 @@ def pay_fee(accounts: Int2D, state: Int1D, at: int) -> None:
     accounts[COLLATERAL, at] -= paid
     accounts[OWED, at] = 0
     state[FUND] += paid
-
-
-@inner_kernel
-def _score(accounts: Int2D, at: int, mark: int, rule: int) -> float:
-    """Rank of a counterparty in profit; 0 of one that is not."""
-    entry = accounts[ENTRY, at]
-    if entry <= mark:
-        return 0.0
-    gain = float(accounts[LOTS, at]) * (entry - mark)
-    equity = accounts[COLLATERAL, at] + gain
-    change = (entry - mark) / abs(entry)
-    if rule == _BYBIT:
-        return change * accounts[WEIGHTING, at]
-    if equity <= 0:
-        return 0.0
-    value = float(accounts[LOTS, at]) * abs(mark)
-    if rule == _OKX:
-        return gain * value / (equity * equity)
-    return change * value / equity
-
-
-@kernel
-def rank_counterparties(
-    accounts: Int2D, state: Int1D, ranking: Int1D, scores: Float1D, mark: int, least_entry: int, rule: int
-) -> int:
-    """Write the first counterparties in profit by score, ties in their own order; returns how many.
-
-    Only the bins of score that hold the first m are sorted. O(n + m log m).
-    """
-    greatest, top = 0.0, NO_ENTRY
-    for at in range(accounts.shape[1]):
-        scores[at] = 0.0
-        if accounts[LOTS, at] and not accounts[TAKER, at]:
-            top = max(top, accounts[ENTRY, at])
-            if accounts[ENTRY, at] >= least_entry:
-                scores[at] = _score(accounts, at, mark, rule)
-                greatest = max(greatest, scores[at])
-    state[TOP_ENTRY] = top
-    state[RANK_KEY] = mark
-    state[RANK_AT] = 0
-    state[RANKED] = 0
-    if greatest == 0.0:
-        return 0
-    least = _least_bin(scores, greatest)
-    count = 0
-    for at in range(len(scores)):
-        if scores[at] > 0.0 and _bin(scores[at], greatest) >= least:
-            ranking[count] = at
-            count += 1
-    chosen = ranking[:count].copy()
-    order = np.argsort(-scores[chosen], kind="mergesort")
-    for i in range(count):
-        ranking[i] = chosen[order[i]]
-    state[RANKED] = count
-    return count
-
-
-@inner_kernel
-def _bin(score: float, greatest: float) -> int:
-    return min(_BINS - 1, int(score / greatest * _BINS))
-
-
-@kernel
-def _least_bin(scores: Float1D, greatest: float) -> int:
-    held = np.zeros(_BINS, np.int64)
-    for at in range(len(scores)):
-        if scores[at] > 0.0:
-            held[_bin(scores[at], greatest)] += 1
-    total, least = 0, _BINS
-    while least > 0 and total < max(_RANK_MANY, len(scores) >> 4):
-        least -= 1
-        total += held[least]
-    return least
-
-
-@kernel
-def deleverage(
-    accounts: Int2D, state: Int1D, ranking: Int1D, scores: Float1D, at: int, lots: int, mark: int, rule: int, rerank: int
-) -> int:
-    """Close lots of a taker's order against counterparties by rank, at its key of bankruptcy; returns lots closed.
-
-    Only who is in profit is ranked, and who would lose by it is passed over. The ranking is made again when the mark has moved
-    by `rerank` keys, and, of those who do not lose by it, when it is used up.
-    """
-    broke = bankruptcy_key(accounts, at)
-    if abs(mark - state[RANK_KEY]) >= rerank:
-        if state[TOP_ENTRY] > mark:
-            rank_counterparties(accounts, state, ranking, scores, mark, NO_ENTRY, rule)
-        else:
-            state[RANKED] = 0
-            state[RANK_KEY] = mark
-    done = 0
-    while done < lots:
-        if state[RANK_AT] >= state[RANKED]:
-            if state[TOP_ENTRY] <= mark or state[TOP_ENTRY] < broke:
-                break
-            if rank_counterparties(accounts, state, ranking, scores, mark, broke, rule) == 0:
-                break
-        victim = ranking[state[RANK_AT]]
-        taken = min(lots - done, accounts[LOTS, victim])
-        if taken == 0 or accounts[ENTRY, victim] < broke:
-            state[RANK_AT] += 1
-        else:
-            _hand_over(accounts, state, at, victim, taken, broke)
-            done += taken
-    return done
-
-
-@inner_kernel
-def _hand_over(accounts: Int2D, state: Int1D, at: int, victim: int, lots: int, key: int) -> None:
-    accounts[COLLATERAL, victim] += lots * (accounts[ENTRY, victim] - key)
-    accounts[LOTS, victim] -= lots
-    accounts[ADL_LOTS, victim] += lots
-    accounts[ADL_VALUE, victim] += lots * key
-    accounts[COLLATERAL, at] += lots * (key - accounts[ENTRY, at])
-    accounts[LOTS, at] -= lots
-    accounts[ORDER_LOTS, at] -= lots
-    state[QUEUED_LOTS] -= lots

@@ -12,6 +12,7 @@ from counterpoise.sim.kernels.cascade_codes import (
     BACKSTOP,
     BACKSTOP_DISCOUNT,
     BAND,
+    COIN,
     FEE_PPM,
     FRACTION_PPM,
     NONE,
@@ -24,11 +25,11 @@ from counterpoise.sim.kernels.cascade_codes import (
     START,
     THROTTLE,
 )
+from counterpoise.sim.kernels.contract import worth
+from counterpoise.sim.kernels.deleveraging import deleverage
 from counterpoise.sim.kernels.liquidation import (
     BACKSTOP_CASH,
     BACKSTOP_LOTS,
-    COLLATERAL,
-    ENTRY,
     FUND,
     LOTS,
     MARKET_CASH,
@@ -41,8 +42,9 @@ from counterpoise.sim.kernels.liquidation import (
     bankruptcy_key,
     book_account,
     close_lots,
-    deleverage,
+    debt_of,
     enqueue,
+    least_worth,
     liquidation_key,
     order_lots,
     pay_fee,
@@ -80,11 +82,12 @@ def _clearing_key(book: Int1D, index: int, lots: int, shift: int, floor: int) ->
 
 
 @inner_kernel
-def _affordable(state: Int1D, lots: int, key: int, broke: int, adl_rule: int) -> int:
-    """Lots whose loss below bankruptcy the fund can pay; all where nobody is deleveraged."""
-    if key >= broke or adl_rule < 0:
+def _affordable(accounts: Int2D, state: Int1D, at: int, lots: int, key: int, broke: int, adl_rule: int, coin: int) -> int:
+    """Lots whose loss below bankruptcy the fund is sure to pay, each rounded alone; all where nobody is deleveraged."""
+    gap = least_worth(accounts, at, 1, broke, coin) - worth(1, key, coin)
+    if gap <= 0 or adl_rule < 0:
         return lots
-    return min(lots, max(0, state[FUND]) // (broke - key))
+    return min(lots, max(0, state[FUND]) // gap)
 
 
 @kernel
@@ -109,14 +112,14 @@ def _sell(
         if best == NO_KEY or best + shift < floor:
             break
         key = max(lowest, (best if uniform == NO_KEY else uniform) + shift)
-        broke = bankruptcy_key(accounts, at)
+        broke = bankruptcy_key(accounts, at, plan[COIN])
         rests = quantity_at(book, index, best)
         wanted = min(lots - sold, rests)
-        taken = wanted if forced else _affordable(state, wanted, key, broke, plan[ADL_RULE])
+        taken = wanted if forced else _affordable(accounts, state, at, wanted, key, broke, plan[ADL_RULE], plan[COIN])
         if taken == 0:
             break
         put_level(book, index, best, rests - taken)
-        close_lots(accounts, state, at, taken, key, broke, MARKET_CASH, plan[FEE_PPM])
+        close_lots(accounts, state, at, taken, key, broke, MARKET_CASH, plan[FEE_PPM], plan[COIN])
         sold += taken
     return sold
 
@@ -128,10 +131,10 @@ def _to_backstop(accounts: Int2D, state: Int1D, at: int, lots: int, mark: int, p
     if free <= 0:
         return 0
     key = mark - abs(mark) * plan[BACKSTOP_DISCOUNT] // _MILLION
-    broke = bankruptcy_key(accounts, at)
-    taken = _affordable(state, free, key, broke, plan[ADL_RULE])
+    broke = bankruptcy_key(accounts, at, plan[COIN])
+    taken = _affordable(accounts, state, at, free, key, broke, plan[ADL_RULE], plan[COIN])
     if taken > 0:
-        close_lots(accounts, state, at, taken, key, broke, BACKSTOP_CASH, plan[FEE_PPM])
+        close_lots(accounts, state, at, taken, key, broke, BACKSTOP_CASH, plan[FEE_PPM], plan[COIN])
     return taken
 
 
@@ -149,9 +152,7 @@ def _finish(
     if lots == 0:
         return
     lowest = plan[START] - len(heads) + 1
-    key = liquidation_key(
-        lots, accounts[ENTRY, at], accounts[COLLATERAL, at], rates, cums, scale, plan[SIDE], plan[START], lowest
-    )
+    key = liquidation_key(accounts, at, rates, cums, scale, plan[SIDE], plan[COIN], plan[START], lowest)
     if key >= mark:
         enqueue(accounts, state, at, order_lots(lots, plan[FRACTION_PPM]))
     else:
@@ -186,9 +187,9 @@ def _close_order(
     handed = 0
     best = book[index * HEAD + BEST]
     if taken + sold < lots and best != NO_KEY and best + shift >= floor:
-        broke, rest = bankruptcy_key(accounts, at), lots - taken - sold
-        handed = deleverage(accounts, state, ranking, scores, at, rest, mark, plan[ADL_RULE], plan[RERANK])
-        row[P_VALUE] += handed * abs(broke)
+        debt, rest = debt_of(accounts, at, plan[COIN]), lots - taken - sold
+        handed = deleverage(accounts, state, ranking, scores, at, rest, mark, plan[ADL_RULE], plan[RERANK], plan[COIN])
+        row[P_VALUE] += abs(debt - debt_of(accounts, at, plan[COIN]))
         if handed < rest:
             sold += _sell(book, accounts, state, at, rest - handed, shift, floor, uniform, plan, lowest, True)
     row[P_BACKSTOP] += taken
@@ -229,7 +230,7 @@ def liquidate(
     while state[QUEUE_HEAD] != NO_ACCOUNT and left > 0:
         at = state[QUEUE_HEAD]
         lots = min(left, accounts[ORDER_LOTS, at])
-        tier = tier_of(accounts[LOTS, at] * abs(mark), floors)
+        tier = tier_of(abs(worth(accounts[LOTS, at], mark, plan[COIN])), floors)
         before = row[P_VALUE]
         done = _close_order(book, accounts, state, ranking, scores, row, at, lots, shift, mark, floor, uniform, plan, lowest)
         by_tier[tier] += row[P_VALUE] - before

@@ -7,12 +7,23 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import Bool1D, Int1D
+from counterpoise.core.arrays import Bool1D, Float1D, Int1D
 from counterpoise.core.config import Config
 from counterpoise.core.errors import ConfigError, InputError
 from counterpoise.risk.margin_tiers import TierTable
 
-__all__ = ["Accounts", "AccountsConfig", "draw_accounts", "require_accounts"]
+__all__ = [
+    "MOST_MONEY",
+    "Accounts",
+    "AccountsConfig",
+    "Drawn",
+    "draw_accounts",
+    "draw_positions",
+    "require_accounts",
+    "require_columns",
+    "require_solvent",
+    "wallets",
+]
 
 _BOUNDS: Final[dict[str, tuple[float, float]]] = {  # both ends allowed
     "count": (0, 5_000_000),
@@ -25,7 +36,7 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {  # both ends allowed
     "entry_sigma_bps": (0.0, 2000.0),
     "idle_share": (0.0, 100.0),
 }
-_MOST_MONEY: Final = 2**62
+MOST_MONEY: Final = 2**62
 
 
 class Accounts(NamedTuple):
@@ -105,10 +116,38 @@ class AccountsConfig(Config, frozen=True, kw_only=True):
             )
 
 
+class Drawn(NamedTuple):
+    """Positions before they are cut to lots: values [quote], sides, leverages, how far entries lie off the price, modes."""
+
+    value: Float1D
+    side: Int1D
+    leverage: Float1D
+    away: Float1D
+    cross: Bool1D
+
+
+def draw_positions(config: AccountsConfig, draw: np.random.Generator, *, cap: float = 1e7) -> Drawn:
+    """A random population, the same for any contract.
+
+    Parameters
+    ----------
+    config : AccountsConfig
+    draw : numpy.random.Generator
+    cap : float
+        Greatest position value drawn [quote].
+    """
+    n = config.count
+    value = np.minimum(config.notional * np.exp(config.notional_sigma * draw.standard_normal(n)), cap)
+    side = np.where(draw.random(n) < config.long_share, 1, -1)
+    leverage = np.exp(draw.uniform(np.log(config.least_leverage), np.log(config.most_leverage), n))
+    away = np.clip(config.entry_sigma_bps * 1e-4 * draw.standard_normal(n), -0.5, 0.5)
+    return Drawn(value, side, leverage, away, draw.random(n) < config.cross_share)
+
+
 def draw_accounts(
     config: AccountsConfig, tiers: TierTable, draw: np.random.Generator, *, price_ticks: int, unit: float, cap: float = 1e7
 ) -> Accounts:
-    """A random population.
+    """A random population of linear accounts.
 
     Parameters
     ----------
@@ -122,22 +161,20 @@ def draw_accounts(
     cap : float
         Greatest position value drawn [quote].
     """
-    n = config.count
-    value = np.minimum(config.notional * np.exp(config.notional_sigma * draw.standard_normal(n)), cap)
-    lots = np.maximum(1, np.rint(value / unit / price_ticks)).astype(np.int64)
-    side = np.where(draw.random(n) < config.long_share, 1, -1)
-    spread = config.least_leverage, config.most_leverage
-    leverage = np.exp(draw.uniform(np.log(spread[0]), np.log(spread[1]), n))
-    away = np.clip(config.entry_sigma_bps * 1e-4 * draw.standard_normal(n), -0.5, 0.5)
-    cross = draw.random(n) < config.cross_share
+    drawn = draw_positions(config, draw, cap=cap)
+    lots = np.maximum(1, np.rint(drawn.value / unit / price_ticks)).astype(np.int64)
     maintenance = tiers.maintenance(np.asarray(lots * (price_ticks * unit), np.float64)) / unit
-    entry = np.maximum(1, np.rint(price_ticks * (1 + away))).astype(np.int64)
-    margin = np.maximum(lots * entry / leverage, 2 * maintenance)
-    poor = margin + side * lots * (price_ticks - entry) < 2 * maintenance
+    entry = np.maximum(1, np.rint(price_ticks * (1 + drawn.away))).astype(np.int64)
+    margin = np.maximum(lots * entry / drawn.leverage, 2 * maintenance)
+    poor = margin + drawn.side * lots * (price_ticks - entry) < 2 * maintenance
     entry[poor] = price_ticks
     posted = np.ceil(margin).astype(np.int64)
-    wallet = np.where(cross, posted, posted + (posted * config.idle_share).astype(np.int64))
-    return Accounts(side * lots, entry, wallet, posted, cross)
+    return Accounts(drawn.side * lots, entry, wallets(posted, drawn.cross, idle_share=config.idle_share), posted, drawn.cross)
+
+
+def wallets(posted: Int1D, cross: Bool1D, *, idle_share: float) -> Int1D:
+    """(n,) what accounts hold: the margin, and if isolated so much beside it."""
+    return np.where(cross, posted, posted + (posted * idle_share).astype(np.int64))
 
 
 def require_accounts(accounts: Accounts, *, price_ticks: int, allow_bankrupt: bool = False) -> None:
@@ -149,25 +186,36 @@ def require_accounts(accounts: Accounts, *, price_ticks: int, allow_bankrupt: bo
         If lengths or types differ, a price is not positive, an isolated margin exceeds its wallet, an account is bankrupt at
         the price and that is not allowed, or amounts do not fit 62 bits.
     """
-    lengths = {len(column) for column in accounts}
-    kinds = [column.dtype for column in accounts]
-    if len(lengths) > 1 or kinds != [np.int64] * 4 + [np.bool_]:
-        raise InputError(
-            f"accounts are four int64 columns and one bool of one length; found {kinds}, lengths {sorted(lengths)}"
-        )
+    require_columns(accounts, margin=accounts.margin, wallet=accounts.wallet, cross=accounts.cross)
     if not len(accounts.wallet):
         return
     if int(accounts.entry_ticks.min()) <= 0:
         raise InputError(f"entry_ticks of account {int(accounts.entry_ticks.argmin())} is not positive; give ticks above 0")
-    over = ~accounts.cross & (accounts.margin > accounts.wallet)
-    if over.any():
-        raise InputError(f"margin of isolated account {int(over.argmax())} exceeds its wallet; expected at most that")
     size = np.abs(accounts.signed_lots).astype(np.float64)
     highest = np.maximum(accounts.entry_ticks, 2 * price_ticks)
-    if float((size * highest).sum() + np.abs(accounts.wallet).astype(np.float64).sum()) >= _MOST_MONEY:
+    if float((size * highest).sum() + np.abs(accounts.wallet).astype(np.float64).sum()) >= MOST_MONEY:
         raise InputError("all positions together exceed 2⁶² units of one tick × one lot; choose a coarser tick or lot")
-    broke = (accounts.equity(price_ticks) < 0) & (accounts.signed_lots != 0)
-    if broke.any() and not allow_bankrupt:
+    if not allow_bankrupt:
+        require_solvent(accounts.equity(price_ticks), accounts.signed_lots, price_ticks=price_ticks)
+
+
+def require_columns(columns: tuple[Int1D | Bool1D, ...], *, margin: Int1D, wallet: Int1D, cross: Bool1D) -> None:
+    """Refuse columns of different lengths or other types, and isolated margins above their wallets, with `InputError`."""
+    lengths = {len(column) for column in columns}
+    kinds = [column.dtype for column in columns]
+    if len(lengths) > 1 or kinds != [np.int64] * 4 + [np.bool_]:
+        raise InputError(
+            f"accounts are four int64 columns and one bool of one length; found {kinds}, lengths {sorted(lengths)}"
+        )
+    over = ~cross & (margin > wallet)
+    if over.any():
+        raise InputError(f"margin of isolated account {int(over.argmax())} exceeds its wallet; expected at most that")
+
+
+def require_solvent(equity: Int1D, signed_lots: Int1D, *, price_ticks: int) -> None:
+    """Refuse open positions of less than zero equity with `InputError`."""
+    broke = (equity < 0) & (signed_lots != 0)
+    if broke.any():
         raise InputError(
             f"{int(broke.sum())} accounts are bankrupt at {price_ticks} ticks, the first is {int(broke.argmax())}; "
             "expected equity >= 0: leave them out, or set allow_bankrupt"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from fractions import Fraction
+from typing import Final, Literal
 
 from counterpoise.core.config import Config
-from counterpoise.core.errors import ConfigError
+from counterpoise.core.errors import ConfigError, UnknownName
 from counterpoise.core.units import Grid, parse_duration
 from counterpoise.flow.impact.impact import NO_IMPACT, TransientImpact
 from counterpoise.risk.margin import MarginRules, margin_rules
@@ -175,17 +176,25 @@ class Policy(Config, frozen=True, kw_only=True):
 
 LEVERS: Final = Policy.__struct_fields__
 _SHOCK: Final = (1.0, 9_000.0)
+_FUND_QUOTE: Final = 10_000_000.0
+_LEAST_GRAINS: Final = 1_000  # a lot is worth at the start, so that one of them is a tenth of a basis point
+_MOST_COIN: Final = 2**48
 
 
 class CascadeConfig(Config, frozen=True, kw_only=True):
-    """One shock to one leveraged linear market.
+    """One shock to one leveraged market.
 
     Parameters
     ----------
     seed : int
         Of the population.
+    contract : {"linear", "inverse"}
+        What profit is paid in, and so wallets, margin tiers and fund: the quote currency, or the coin itself; [settle] below.
     tick, lot : str
-        Steps of price [quote] and size [base]; a tick of about a basis point is fine enough.
+        Steps of price [quote] and size [base; of an inverse contract quote, as ``"100"`` dollars]; a tick of about a basis
+        point is fine enough.
+    grain : str
+        Least amount of the coin that accounts of an inverse contract are kept in.
     price : float
         Start [quote].
     shock_bps : float
@@ -205,8 +214,8 @@ class CascadeConfig(Config, frozen=True, kw_only=True):
         Shift of the quotes by what is sold to the book, renewed at each step.
     refill_half_life : str
         In which half of what was taken returns, nearest to the touch first; ``""`` is never.
-    fund : float
-        Insurance fund [quote].
+    fund : float, optional
+        Insurance fund [settle]; by default what is worth 10 million of the quote at the start.
     fee_bps : float
         Liquidation fee into the fund, as far as the collateral reaches.
     adl : bool
@@ -225,8 +234,10 @@ class CascadeConfig(Config, frozen=True, kw_only=True):
     """
 
     seed: int = 0
+    contract: Literal["linear", "inverse"] = "linear"
     tick: str = "1"
     lot: str = "0.001"
+    grain: str = "0.00000001"
     price: float = 60_000.0
     shock_bps: float = -1_000.0
     shock_over: str = ""
@@ -241,7 +252,7 @@ class CascadeConfig(Config, frozen=True, kw_only=True):
     book: DepthProfile = DepthProfile()
     impact: TransientImpact = NO_IMPACT
     refill_half_life: str = "30s"
-    fund: float = 10_000_000.0
+    fund: float | None = None
     fee_bps: float = 50.0
     adl: bool = True
     rerank_bps: float = 100.0
@@ -253,7 +264,7 @@ class CascadeConfig(Config, frozen=True, kw_only=True):
         _require("seed", self.seed, 0, 2**63 - 1)
         _require("|shock_bps|", abs(self.shock_bps), *_SHOCK)
         _require("reach_bps", self.reach_bps, abs(self.shock_bps), 9_900)
-        _require("fund", self.fund, 0, 1e13)
+        _require("fund", self.fund_settle, 0, 1e13)
         _require("fee_bps", self.fee_bps, 0, 10_000)
         _require("rerank_bps", self.rerank_bps, 0.01, 10_000)
         _require("price [ticks]", self.start_ticks, 100, 1 << 20)
@@ -262,24 +273,73 @@ class CascadeConfig(Config, frozen=True, kw_only=True):
             parse_duration(self.refill_half_life)
         if self.shock_over and parse_duration(self.shock_over) > parse_duration(self.duration):
             raise ConfigError(f"shock_over is {self.shock_over}; expected at most duration = {self.duration}")
-        if self.margin_rules.inverse:
-            raise ConfigError(f"rules of {self.margin_rules.venue} are inverse; expected linear ones, the only ones simulated")
-        highest = self.margin_rules.tiers.tiers[-1].maintenance
+        self._require_rules()
+        if self.contract == "inverse":
+            self._require_coin()
+
+    def _require_rules(self) -> None:
+        rules = self.margin_rules
+        if rules.inverse != (self.contract == "inverse"):
+            held = "inverse" if rules.inverse else "linear"
+            raise ConfigError(
+                f"margin rules of {rules.venue}:{rules.symbol} are {held} and contract is {self.contract}; expected both "
+                f"alike: name venue and symbol of a contract that is {self.contract}, or give its table as [rules]"
+            )
+        if rules.maintenance_at != "mark":
+            raise ConfigError(
+                f"margin rules of {rules.venue}:{rules.symbol} fix maintenance at entry; only that of the mark is simulated"
+            )
+        highest = rules.tiers.tiers[-1].maintenance + rules.fee
         if self.policy.margin and self.policy.margin.factor * highest >= 1:
             raise ConfigError(f"policy.margin.factor is {self.policy.margin.factor}; expected below {1 / highest:g}")
 
+    def _require_coin(self) -> None:
+        exact = self._grains
+        if exact.denominator != 1 or not _LEAST_GRAINS * self.start_ticks <= exact < _MOST_COIN:
+            raise ConfigError(
+                f"a lot of {self.lot} at a price of one tick is {float(exact):g} grains; expected a whole number from "
+                f'{_LEAST_GRAINS * self.start_ticks} to 2^48: lot is the face value of a contract in the quote, as "100"; '
+                "choose a grain that divides it"
+            )
+
     @property
     def margin_rules(self) -> MarginRules:
-        return self.rules or margin_rules(self.venue, self.symbol, on=self.on)
+        if self.rules is not None:
+            return self.rules
+        try:
+            return margin_rules(self.venue, self.symbol, on=self.on)
+        except UnknownName as error:
+            raise ConfigError(f"{error} Or give the contract's own table as [rules]") from error
 
     @property
     def start_ticks(self) -> int:
         return Grid(self.tick).round(self.price)
 
     @property
+    def coin(self) -> int:
+        """Grains of coin that a lot of an inverse contract is worth at a price of one tick; 0 of a linear one."""
+        return int(self._grains) if self.contract == "inverse" else 0
+
+    @property
+    def _grains(self) -> Fraction:
+        return Fraction(Grid(self.lot).step) / Fraction(Grid(self.tick).step) / Fraction(Grid(self.grain).step)
+
+    @property
     def unit(self) -> float:
-        """Quote value of one tick × one lot."""
-        return Grid(self.tick).size * Grid(self.lot).size
+        """Value of one unit of money [settle]: one tick × one lot, or one grain."""
+        return Grid(self.grain).size if self.contract == "inverse" else Grid(self.tick).size * Grid(self.lot).size
+
+    @property
+    def lot_value(self) -> float:
+        """Value of a lot at the start [quote]; of an inverse contract at any price."""
+        return Grid(self.lot).size if self.contract == "inverse" else self.start_ticks * self.unit
+
+    @property
+    def fund_settle(self) -> float:
+        """Insurance fund at the start [settle]."""
+        if self.fund is not None:
+            return self.fund
+        return _FUND_QUOTE / self.price if self.contract == "inverse" else _FUND_QUOTE
 
     @property
     def steps(self) -> int:

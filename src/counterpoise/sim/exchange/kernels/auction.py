@@ -11,7 +11,7 @@ that finds no position ends.
 from __future__ import annotations
 
 from counterpoise.core.arrays import Int1D, Int2D
-from counterpoise.core.jit import inner_kernel, kernel, stay_whole
+from counterpoise.core.jit import inner_kernel, whole_kernel
 from counterpoise.sim.exchange.kernels.codes import (
     FILL,
     R_CODE,
@@ -83,14 +83,13 @@ def _demand(ex: Int1D, market: int, price: int) -> int:
     return lots
 
 
-@kernel
+@whole_kernel
 def auction_price(ex: Int1D, market: int) -> int:
     """Price of the auction; assumes a crossed book. O(levels and orders that cross).
 
     Demand and supply change only above a bid and at an ask, so prices come in stretches over which both are constant, from the
     best ask up to the best bid; in each the price nearest to the reference stands for all.
     """
-    stay_whole()
     bids, asks = market + BIDS, market + ASKS
     low, high = -ex[asks + BEST], ex[bids + BEST]
     reference = ex[market + MARK] if ex[market + MARK] else ex[market + LAST_PRICE]
@@ -151,13 +150,12 @@ def _most(ex: Int1D, order: int, side: int) -> int:
     return ex[order + SHOWN]
 
 
-@kernel
+@whole_kernel
 def match_at_one_price(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int) -> bool:
     """Match crossed orders, half of MAX_FILLS steps at most; returns whether the book is no more crossed.
 
     The price is found anew only when reduce-only orders that ended have left the book crossed.
     """
-    stay_whole()
     bids, asks = market + BIDS, market + ASKS
     for _ in range(max(ex[MAX_FILLS] // 2, 1)):
         price = ex[market + AUCTION_PRICE]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from counterpoise.core.arrays import Int1D
-from counterpoise.core.jit import inner_kernel, kernel, stay_whole
+from counterpoise.core.jit import inner_kernel, whole_kernel
 from counterpoise.sim.exchange.kernels.codes import (
     AUCTION,
     BELOW_MIN_NOTIONAL,
@@ -116,10 +116,9 @@ def _off_grid(ex: Int1D, market: int, order: int) -> bool:
     return (tick > 1 and (price % tick or trigger % tick) != 0) or (lot > 1 and (lots % lot or display % lot) != 0)
 
 
-@kernel
+@whole_kernel
 def refusal_of_terms(ex: Int1D, market: int, order: int) -> int:
     """Reason that lies in an order's own terms and the state of the market, or 0; its lots stand in SHOWN."""
-    stay_whole()
     kind, lots, status = ex[order + KIND], ex[order + SHOWN], ex[market + STATUS]
     if _contradicts(kind, ex[order + DISPLAY], ex[market + PAYOFF] == SPOT):
         return NOT_SUPPORTED
@@ -132,10 +131,9 @@ def refusal_of_terms(ex: Int1D, market: int, order: int) -> int:
     return 0
 
 
-@kernel
+@whole_kernel
 def refusal_of_entry(ex: Int1D, market: int, position: int, order: int) -> int:
     """Reason that lies in what an order meets when it enters the book, or 0."""
-    stay_whole()
     side, kind, price, lots = ex[order + SIDE], ex[order + KIND], ex[order + PRICE], ex[order + SHOWN]
     opposite = ex[side_of(market, -side) + BEST]
     if kind & MARKET:
@@ -165,10 +163,9 @@ def refusal_of_entry(ex: Int1D, market: int, position: int, order: int) -> int:
     return 0
 
 
-@kernel
+@whole_kernel
 def _paid_for(ex: Int1D, market: int, order: int, lots: int) -> bool:
     """Whether free money covers a spot order, whatever it is filled at; a market purchase is priced level by level."""
-    stay_whole()
     side, price = ex[order + SIDE], ex[order + PRICE]
     money = spot_money(ex, market, ex[order + ACCOUNT], side)
     free = ex[money + CASH] - ex[money + HELD]
@@ -191,14 +188,13 @@ def _paid_for(ex: Int1D, market: int, order: int, lots: int) -> bool:
     return free >= 0
 
 
-@kernel
+@whole_kernel
 def _fillable(ex: Int1D, market: int, order: int, limit: int, lots: int) -> bool:
     """Whether an order is sure to be filled whole within MAX_FILLS steps.
 
     Lots of reduce-only orders are not counted on; hidden lots count once their whole level is taken; a self-trade rule that
     would take from the order makes it unsure as soon as one of its account's orders stands in the way.
     """
-    stay_whole()
     book, rule = side_of(market, -ex[order + SIDE]), ex[market + SELF_TRADE]
     key, got, steps = ex[book + BEST], 0, 0
     for level in range(ex[book + COUNT]):

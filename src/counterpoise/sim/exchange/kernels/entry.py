@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from counterpoise.core.arrays import Int1D, Int2D
-from counterpoise.core.jit import inner_kernel, kernel, stay_whole
+from counterpoise.core.jit import inner_kernel, whole_kernel
 from counterpoise.sim.exchange.kernels.checks import limit_key, refusal_of_entry, rests
 from counterpoise.sim.exchange.kernels.codes import (
     AUCTION,
@@ -49,10 +49,9 @@ from counterpoise.sim.exchange.kernels.outputs import report, room, tell_levels,
 __all__ = ["enter", "fire_due", "publish"]
 
 
-@kernel
+@whole_kernel
 def enter(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int, order: int) -> None:
     """An order that was let in, its lots in SHOWN, takes what it may; what is left rests or ends."""
-    stay_whole()
     side, kind, lots = ex[order + SIDE], ex[order + KIND], ex[order + SHOWN]
     limit, left, undone = limit_key(ex, market, order), lots, 0
     opposite = side_of(market, -side)
@@ -88,9 +87,8 @@ def _let_go(ex: Int1D, order: int) -> None:
         release(ex, order)
 
 
-@kernel
+@whole_kernel
 def _end(ex: Int1D, reports: Int2D, ts: int, order: int, reason: int, left: int) -> None:
-    stay_whole()
     report(ex, reports, ts, order, CANCELLED, reason, left)
     _let_go(ex, order)
 
@@ -103,10 +101,9 @@ def publish(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int) -> Non
         _fire(ex, tape, reports, market, ts)
 
 
-@kernel
+@whole_kernel
 def _fire(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int) -> None:
     """Let triggered orders enter one by one while there is room; the others are due before the next request."""
-    stay_whole()
     ex[DUE_MARKETS] -= ex[market + DUE]
     ex[market + DUE] = 0
     while ex[market + STATUS] == OPEN:
@@ -131,10 +128,9 @@ def _fire(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int) -> None:
             tell_levels(ex, tape, market, ts)
 
 
-@kernel
+@whole_kernel
 def fire_due(ex: Int1D, tape: Int2D, reports: Int2D, ts: int) -> bool:
     """Let orders enter that wait for room only; returns whether there are none left."""
-    stay_whole()
     for number in range(ex[MARKET_COUNT]):
         market = market_at(ex, number)
         if ex[market + DUE]:

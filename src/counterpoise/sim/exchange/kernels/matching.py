@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from counterpoise.core.arrays import Int1D, Int2D
-from counterpoise.core.jit import inner_kernel, kernel, stay_whole
+from counterpoise.core.jit import inner_kernel, kernel, whole_kernel
 from counterpoise.sim.exchange.kernels.codes import (
     CANCEL_BOTH,
     CANCEL_NEWEST,
@@ -88,10 +88,9 @@ def withdraw(ex: Int1D, market: int, order: int) -> int:
     return left
 
 
-@kernel
+@whole_kernel
 def drop(ex: Int1D, reports: Int2D, market: int, ts: int, order: int, reason: int) -> None:
     """End a resting or waiting order and say why."""
-    stay_whole()
     report(ex, reports, ts, order, CANCELLED, reason, ex[order + SHOWN] + ex[order + HIDDEN])
     if ex[order + KIND] & (STOP | TAKE_PROFIT):
         unwait(ex, market, order)
@@ -126,10 +125,9 @@ def give(ex: Int1D, market: int, order: int, lots: int) -> None:
     release(ex, order)
 
 
-@kernel
+@whole_kernel
 def _refill(ex: Int1D, market: int, order: int, lots: int) -> None:
     """Take the shown lots off an iceberg, and put it to the back of the queue with the next ones."""
-    stay_whole()
     rest(ex, market, order, withdraw(ex, market, order) - lots)
 
 
@@ -158,10 +156,9 @@ def _fill(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int, order: i
     give(ex, market, maker, lots)
 
 
-@kernel
+@whole_kernel
 def _prevent(ex: Int1D, reports: Int2D, market: int, ts: int, order: int, maker: int, left: int) -> int:
     """Do what the rule says of two orders of one account; returns what is left of the newer, −1 − it when it must go."""
-    stay_whole()
     rule = ex[market + SELF_TRADE]
     if rule == CANCEL_NEWEST:
         return -1 - left
@@ -178,13 +175,12 @@ def _prevent(ex: Int1D, reports: Int2D, market: int, ts: int, order: int, maker:
     return left - both
 
 
-@kernel
+@whole_kernel
 def match(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int, order: int, limit_key: int, lots: int) -> int:
     """Take lots from the opposite side down to a key, in at most MAX_FILLS steps; returns the lots not taken.
 
     When self-trade prevention ends the order it returns −1 − the lots not taken.
     """
-    stay_whole()
     side, account = ex[order + SIDE], ex[order + ACCOUNT]
     book, left, steps = side_of(market, -side), lots, ex[MAX_FILLS]
     while left > 0 and steps > 0:

@@ -9,18 +9,19 @@
 `ex` is the exchange (`layout`). `tape` (n, EXCHANGE_TAPE_COLUMNS) and `reports` (n, REPORT_COLUMNS), int64, take its public
 and private rows: ``ex[TAPE_ROWS]`` and ``ex[REPORT_ROWS]`` say how many are in them, and whoever takes the rows sets both back
 to 0. When either has no room for all that one request may write, nothing is done and the answer is −NO_ROOM: take the rows and
-ask again. Every other answer is final, and reported. Markets and accounts are numbers, prices ticks, `kind` a sum of bits of
-`codes`, `ts` the time [ns] at the venue, `tag` the sender's own number, which reports repeat.
+ask again. Every other answer is final, and reported, but for a `cancel_all` of an unknown account or market. Markets and
+accounts are numbers, prices ticks, `kind` a sum of bits of `codes`, `ts` the time [ns] at the venue, `tag` the sender's own
+number, which reports repeat.
 
 After a request ``ex[FILLED]`` and ``ex[FILLED_VALUE]`` say what it took at once. What stands in the book and what an account
-has is read by `readers`; `batch` carries out many requests at once. An outer loop borrows its arrays on entry
-(`core.jit.borrow`) and calls these as they are; a request takes some 100 ns.
+has is read by `readers`; `control` does what the venue itself does; `batch` carries out many requests at once. An outer loop
+borrows its arrays on entry (`core.jit.borrow`) and calls these as they are; a request takes some 100 ns.
 """
 
 from __future__ import annotations
 
 from counterpoise.core.arrays import Int1D, Int2D
-from counterpoise.core.jit import inner_kernel, kernel, stay_whole
+from counterpoise.core.jit import inner_kernel, kernel, whole_kernel
 from counterpoise.sim.exchange.kernels.checks import refusal_of_entry, refusal_of_terms, rests
 from counterpoise.sim.exchange.kernels.codes import (
     NO_ROOM,
@@ -114,7 +115,7 @@ def place(
     return place_with(ex, tape, reports, ts, market, account, side, kind, price, lots, tag, 0, 0)
 
 
-@kernel
+@whole_kernel
 def place_with(
     ex: Int1D,
     tape: Int2D,
@@ -131,7 +132,6 @@ def place_with(
     trigger: int,
 ) -> int:
     """Place an order that shows at most `display` lots (0: all), or waits for `trigger` (0: does not); answers as `place`."""
-    stay_whole()
     if not _begin(ex, tape, reports, ts):
         return -NO_ROOM
     waits = kind & (STOP | TAKE_PROFIT)
@@ -181,10 +181,9 @@ def _drop_and_note(ex: Int1D, reports: Int2D, market: int, ts: int, order: int) 
     drop(ex, reports, market, ts, order, 0)
 
 
-@kernel
+@whole_kernel
 def cancel(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, number: int) -> int:
     """Cancel an order; returns the lots it left undone, or −reason."""
-    stay_whole()
     if not _begin(ex, tape, reports, ts):
         return -NO_ROOM
     order = find_order(ex, number)
@@ -207,10 +206,9 @@ def _refuse_number(ex: Int1D, reports: Int2D, ts: int, number: int) -> int:
     return -UNKNOWN_ORDER
 
 
-@kernel
+@whole_kernel
 def cancel_all(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, market: int, account: int) -> int:
     """Cancel an account's orders in a market, the newest first, at most MAX_FILLS of them; returns how many, or −reason."""
-    stay_whole()
     if not _begin(ex, tape, reports, ts):
         return -NO_ROOM
     reason = _unknown(ex, market, account)
@@ -225,13 +223,12 @@ def cancel_all(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, market: int, acc
     return count
 
 
-@kernel
+@whole_kernel
 def amend(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, number: int, price: int, lots: int) -> int:
     """Change price and lots left of an order; its place is kept only when nothing but the size falls.
 
     Returns the number, which stays, or −reason: then nothing was changed and the order works on.
     """
-    stay_whole()
     if not _begin(ex, tape, reports, ts):
         return -NO_ROOM
     order = find_order(ex, number)
