@@ -14,9 +14,9 @@ from counterpoise.sim.agents.agent_config import agent_market_config
 __all__ = ["demo", "demo_config"]
 
 
-def demo_config(*, seed: int = 1, duration: str = "10m") -> RunConfig:
-    """Buy 75 BTC within ten minutes on one of two venues where agents trade six tokens: about a tenth of all that trades there."""
-    market = agent_market_config(seed=seed, duration=duration)
+def demo_config(*, seed: int = 1, duration: str = "10m", tokens: int = 6, venues: int = 2) -> RunConfig:
+    """Buy 75 BTC within ten minutes on one of two venues where agents trade six tokens: a tenth of what trades there."""
+    market = agent_market_config(seed=seed, duration=duration, tokens=tokens, venues=venues)
     return RunConfig(
         name="demo",
         seed=seed,

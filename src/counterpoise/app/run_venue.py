@@ -128,11 +128,11 @@ class _WatchedSeat(AgentVenue):
 def _said(agents: AgentMarketConfig, venue: VenueConfig) -> list[str]:
     latency = " ".join(f"{name} {value}" for name, value in msgspec.to_builtins(venue.latency).items())
     return [
-        f"A market of agents: {len(agents.tokens)} tokens on {len(agents.venues)} venues, seed {agents.seed}. Our orders stand in "
-        "the same queues and trade with the same agents as everyone's; nothing is added to the book but them.",
+        f"A market of agents: {len(agents.tokens)} tokens on {len(agents.venues)} venues, seed {agents.seed}. Our orders stand "
+        "in the same queues and trade with the same agents as everyone's; nothing is added to the book but them.",
         f"Fees: maker {agents.maker_bps:g} bps, taker {agents.taker_bps:g} bps. Latency, {latency}.",
-        "Who knows the value trades on it, late and with noise; who sees our flow in the prints may follow it or lean against it.",
-        "Timing is what the token's value did meanwhile, which nobody's trading changes; impact is how far the price we got lies "
-        "beyond that.",
+        "Who knows the value trades on it, late and with noise; who sees our flow in the prints may follow or lean against it.",
+        "Timing is what the token's value did meanwhile, which nobody's trading changes; impact is how far the price we got "
+        "lies beyond that.",
         "A market of models: what an order costs here is no evidence of what it costs on a real venue.",
     ]
