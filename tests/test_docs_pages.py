@@ -68,6 +68,16 @@ def test_shortfall_table_adds_up() -> None:
     assert total[1] == pytest.approx(paper - real)
 
 
+def test_auction_table_follows_its_orders() -> None:
+    """Bids 10 at 1002, 1001 and 999, asks 5 at 998, 10 at 999 and 1001, as in tests/sim/test_exchange.py."""
+    table = [r for r in rows((DOCS / "theory" / "exchange.md").read_text(encoding="utf-8")) if len(r) == 5 and r[0].isdigit()]
+    assert [row[0] for row in table] == ["998", "999", "1000", "1001", "1002"]
+    for price, *cells in ([int(cell) for cell in row] for row in table):
+        demand = sum(10 for bid in (1002, 1001, 999) if bid >= price)
+        supply = sum(lots for ask, lots in ((998, 5), (999, 10), (1001, 10)) if ask <= price)
+        assert cells == [demand, supply, min(demand, supply), abs(demand - supply)]
+
+
 BUILT = sorted(path.parent.name for path in (DOCS.parent / "src" / "counterpoise").glob("*/__init__.py"))
 
 

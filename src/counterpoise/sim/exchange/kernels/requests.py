@@ -9,12 +9,13 @@
 `ex` is the exchange (`layout`). `tape` (n, EXCHANGE_TAPE_COLUMNS) and `reports` (n, REPORT_COLUMNS), int64, take its public
 and private rows: ``ex[TAPE_ROWS]`` and ``ex[REPORT_ROWS]`` say how many are in them, and whoever takes the rows sets both back
 to 0. When either has no room for all that one request may write, nothing is done and the answer is −NO_ROOM: take the rows and
-ask again. Every other answer is final, and reported. Markets and accounts are numbers, prices ticks, `kind` a sum of bits of
-`codes`, `ts` the time [ns] at the venue, `tag` the sender's own number, which reports repeat.
+ask again. Every other answer is final, and reported, but for a `cancel_all` of an unknown account or market. Markets and
+accounts are numbers, prices ticks, `kind` a sum of bits of `codes`, `ts` the time [ns] at the venue, `tag` the sender's own
+number, which reports repeat.
 
 After a request ``ex[FILLED]`` and ``ex[FILLED_VALUE]`` say what it took at once. What stands in the book and what an account
-has is read by `readers`; `batch` carries out many requests at once. An outer loop borrows its arrays on entry
-(`core.jit.borrow`) and calls these as they are; a request takes some 100 ns.
+has is read by `readers`; `control` does what the venue itself does; `batch` carries out many requests at once. An outer loop
+borrows its arrays on entry (`core.jit.borrow`) and calls these as they are; a request takes some 100 ns.
 """
 
 from __future__ import annotations
