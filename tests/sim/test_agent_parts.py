@@ -23,6 +23,8 @@ from counterpoise.sim.agents.market import open_world, simulate, take_events
 from counterpoise.sim.agents.metaorder import impact, metaorder_line, metaorder_paths
 from counterpoise.sim.agents.participants import CrowdConfig, MakerConfig, PatientConfig, TrendConfig
 from counterpoise.sim.agents.world import build_world
+from counterpoise.sim.exchange.kernels.codes import FILL, R_ACCOUNT, R_CODE, R_TS
+from counterpoise.sim.exchange.kernels.layout import REPORT_ROWS
 from counterpoise.sim.exchange.kernels.readers import depth_of
 
 
@@ -139,6 +141,25 @@ def test_a_moment_of_a_market_naive() -> None:
         assert row["traders"] + row["venue"] + row["fund"] - row["cost"] == row["deposited"]
 
 
+def test_market_orders_come_at_their_mean_rate_and_in_clusters() -> None:
+    """μ / (1 − n) a second, and a Fano factor that nears 1 / (1 − n)², n the branching ratio; volatility at rest."""
+    config = one_market(seed=6, trends=(), informed=(), fundamental=FundamentalConfig(vol_sigmas=(0.0,) * 4))
+    world = build_world(config)
+    account = next(line.account for line in world.lines if line.type == "crowd")
+    world.pass_unseen(config.start_ns)
+    times: list[int] = []
+    for second in range(1, 601):
+        assert world.advance(config.start_ns + second * SECOND_NS)
+        rows = world.reports[: world.ex[REPORT_ROWS]]
+        taken = (rows[:, R_ACCOUNT] == account) & (rows[:, R_CODE] & 255 == FILL) & (rows[:, R_CODE] >> 20 == 0)
+        times += np.unique(rows[taken, R_TS]).tolist()
+        world.clear()
+    rate, fano = config.crowd.market_orders_per_s, 1 / (1 - config.crowd.branching) ** 2
+    assert len(times) / 600 == pytest.approx(rate, abs=4 * sqrt(fano * rate / 600))
+    counts = np.bincount((np.array(times) - config.start_ns) // (10 * SECOND_NS), minlength=60)
+    assert 0.5 * fano < counts.var() / counts.mean() < 2 * fano
+
+
 def test_signs_remember_as_their_parents_live() -> None:
     """Long parents: signs of orders a few apart agree. Parents of one child: they do not."""
     found = {}
@@ -199,7 +220,7 @@ def test_a_book_too_long_is_refused() -> None:
 
 
 def test_a_purse_too_large_is_refused() -> None:
-    token = AgentToken(name="X", tick="0.01", lot="0.001", price=92_000.0, clip=900.0)
+    token = AgentToken(name="X", tick="0.01", lot="0.001", price=92_000.0, clip=950.0)
     with pytest.raises(ConfigError, match="smaller clip"):
         build_world(one_market(tokens=(token,)))
 

@@ -34,7 +34,7 @@ _MARGIN: Final = 6 * (2 * _MAX_FILLS + 8)  # rows that one wake may write: a few
 _PPM: Final = 100  # of a bp
 _MOST_RISE: Final = 8  # highest price taken, as a multiple of that at the opening
 _IMPACT_CLIPS: Final = 10  # whose price the premium of funding is measured with
-_CLIPS: Final = 1_000_000  # of each token that everyone begins with, in coins and in money
+_CLIPS: Final = 100_000  # of each token that everyone begins with, in coins and in money
 
 
 @dataclass(slots=True)
