@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import structs
 
 from counterpoise.core.units import SECOND_NS
@@ -73,6 +75,18 @@ def test_a_copy_is_the_market() -> None:
     one.pass_unseen(end)
     for ts_ns in range(one.config.start_ns, end + 1, SECOND_NS // 7):
         two.pass_unseen(ts_ns)
+    two.pass_unseen(end)
+    assert state(one) == state(two)
+
+
+@given(st.lists(st.integers(0, 3 * SECOND_NS), max_size=12))
+@settings(max_examples=15, deadline=None)
+def test_time_may_be_cut_anywhere(cuts: list[int]) -> None:
+    one, two = open_world(small()), open_world(small())
+    end = one.config.start_ns + 3 * SECOND_NS
+    one.pass_unseen(end)
+    for cut in sorted(cuts):
+        two.pass_unseen(one.config.start_ns + cut)
     two.pass_unseen(end)
     assert state(one) == state(two)
 

@@ -11,7 +11,7 @@ from msgspec import structs
 from counterpoise.core.config import parse_config
 from counterpoise.core.errors import ConfigError, InputError, UnknownName
 from counterpoise.core.units import SECOND_NS
-from counterpoise.market.event import TRADE
+from counterpoise.market.event import SNAPSHOT, TRADE
 from counterpoise.sim.agents.agent_config import AgentMarketConfig, AgentToken, agent_market_config
 from counterpoise.sim.agents.arrays import distance_table, lognormal_table
 from counterpoise.sim.agents.fundamental import FundamentalConfig, TokenValue
@@ -19,10 +19,12 @@ from counterpoise.sim.agents.kernels import layout as at
 from counterpoise.sim.agents.kernels.chance import below, normal, power_law
 from counterpoise.sim.agents.kernels.values import move_values
 from counterpoise.sim.agents.ledger import venue_ledger
-from counterpoise.sim.agents.market import simulate
+from counterpoise.sim.agents.market import open_world, simulate, take_events
 from counterpoise.sim.agents.metaorder import impact, metaorder_line, metaorder_paths
 from counterpoise.sim.agents.participants import CrowdConfig, MakerConfig, PatientConfig, TrendConfig
 from counterpoise.sim.agents.world import build_world
+from counterpoise.sim.exchange.kernels.codes import FILL, R_ACCOUNT, R_CODE, R_TS
+from counterpoise.sim.exchange.kernels.layout import REPORT_ROWS
 from counterpoise.sim.exchange.kernels.readers import depth_of
 
 
@@ -139,6 +141,25 @@ def test_a_moment_of_a_market_naive() -> None:
         assert row["traders"] + row["venue"] + row["fund"] - row["cost"] == row["deposited"]
 
 
+def test_market_orders_come_at_their_mean_rate_and_in_clusters() -> None:
+    """μ / (1 − n) a second, and a Fano factor that nears 1 / (1 − n)², n the branching ratio; volatility at rest."""
+    config = one_market(seed=6, trends=(), informed=(), fundamental=FundamentalConfig(vol_sigmas=(0.0,) * 4))
+    world = build_world(config)
+    account = next(line.account for line in world.lines if line.type == "crowd")
+    world.pass_unseen(config.start_ns)
+    times: list[int] = []
+    for second in range(1, 601):
+        assert world.advance(config.start_ns + second * SECOND_NS)
+        rows = world.reports[: world.ex[REPORT_ROWS]]
+        taken = (rows[:, R_ACCOUNT] == account) & (rows[:, R_CODE] & 255 == FILL) & (rows[:, R_CODE] >> 20 == 0)
+        times += np.unique(rows[taken, R_TS]).tolist()
+        world.clear()
+    rate, fano = config.crowd.market_orders_per_s, 1 / (1 - config.crowd.branching) ** 2
+    assert len(times) / 600 == pytest.approx(rate, abs=4 * sqrt(fano * rate / 600))
+    counts = np.bincount((np.array(times) - config.start_ns) // (10 * SECOND_NS), minlength=60)
+    assert 0.5 * fano < counts.var() / counts.mean() < 2 * fano
+
+
 def test_signs_remember_as_their_parents_live() -> None:
     """Long parents: signs of orders a few apart agree. Parents of one child: they do not."""
     found = {}
@@ -184,7 +205,7 @@ def test_impact_is_concave_and_falls_back() -> None:
         (lambda: structs.replace(one_market(), seed=-1), "seed is -1"),
         (lambda: agent_market_config(tokens=7), "7 tokens on 2 venues"),
         (lambda: AgentToken(name="X", tick="1", lot="1", price=500.0, clip=10.0), "at least 1,000 ticks"),
-        (lambda: AgentToken(name="X", tick="0.1", lot="1", price=500.0, clip=1.0), "at least 5 lots"),
+        (lambda: AgentToken(name="X", tick="0.1", lot="1", price=500.0, clip=1.0), "5 to 1,000,000 lots"),
     ],
 )
 def test_the_impossible_is_refused(build: object, message: str) -> None:
@@ -196,6 +217,23 @@ def test_a_book_too_long_is_refused() -> None:
     token = AgentToken(name="X", tick="0.000001", lot="0.001", price=92_000.0, clip=0.1)
     with pytest.raises(ConfigError, match="choose a coarser tick"):
         one_market(tokens=(token,))
+
+
+def test_a_purse_too_large_is_refused() -> None:
+    token = AgentToken(name="X", tick="0.01", lot="0.001", price=92_000.0, clip=950.0)
+    with pytest.raises(ConfigError, match="smaller clip"):
+        build_world(one_market(tokens=(token,)))
+
+
+def test_a_long_book_has_its_snapshot() -> None:
+    """More levels than the tape holds at first, and prices of nearly a hundred million ticks."""
+    token = AgentToken(name="X", tick="0.001", lot="0.001", price=92_000.0, clip=0.1)
+    patient = PatientConfig(count=150_000, reach_bps=4.0, step_bps=0.05)
+    world = open_world(one_market(tokens=(token,), patient=patient, crowd=CrowdConfig(reach_bps=4.0), warm_up="1s"))
+    (events,) = take_events(world)
+    assert events.rows > 33_000
+    assert (events.kind == SNAPSHOT).all()
+    assert events.price_ticks.min() > 9 * 10**7
 
 
 def test_a_config_is_a_file() -> None:

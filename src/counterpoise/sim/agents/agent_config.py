@@ -63,8 +63,8 @@ class AgentToken(Config, frozen=True, kw_only=True):
             self,
             {"price": (1e-12, 1e12), "clip": (1e-12, 1e15), "activity": (1e-3, 1e3), "weight": (0.0, 1e9)},
         )
-        if self.clip < 5 * Grid(self.lot).size:
-            raise ConfigError(f"token {self.name}: clip is {self.clip:g}; expected at least 5 lots of {self.lot}")
+        if not 5 <= self.clip / Grid(self.lot).size <= 1e6:
+            raise ConfigError(f"token {self.name}: clip is {self.clip:g}; expected 5 to 1,000,000 lots of {self.lot}")
         if self.price < 1000 * Grid(self.tick).size:
             raise ConfigError(f"token {self.name}: price is {self.price:g}; expected at least 1,000 ticks of {self.tick}")
 

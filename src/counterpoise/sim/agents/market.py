@@ -7,6 +7,7 @@ are what comes of it. `docs/theory/agents.md` says who they are, what the market
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -32,10 +33,16 @@ def open_world(config: AgentMarketConfig, *, own_accounts: int = 0) -> AgentWorl
     world = build_world(config, own_accounts=own_accounts)
     world.pass_unseen(config.start_ns)
     world.ex[x.SEQ] = 0
+    world.widen_tape(sum(int(world.ex[market_at(world.ex, m) + side + x.COUNT]) + 1 for m, side in _sides(world)))
     for market in range(len(config.places)):
         tell_snapshot(world.ex, world.tape, market_at(world.ex, market), config.start_ns)
     world.skip_prints()
     return world
+
+
+def _sides(world: AgentWorld) -> Iterator[tuple[int, int]]:
+    """Both sides of every market."""
+    return product(range(len(world.config.places)), (x.BIDS, x.ASKS))
 
 
 def take_events(world: AgentWorld) -> tuple[Events, ...]:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, UInt2D
+from counterpoise.core.errors import ConfigError
 from counterpoise.core.units import SECOND_NS, Grid
 from counterpoise.sim.agents.agent_config import AgentMarketConfig, AgentToken, Place
 from counterpoise.sim.agents.arrays import AgentLine, Draft, slots
@@ -31,8 +32,9 @@ _TAPE_ROWS: Final = 1 << 15
 _MAX_FILLS: Final = 512
 _MARGIN: Final = 6 * (2 * _MAX_FILLS + 8)  # rows that one wake may write: a few sweeps, or many orders that fill nothing
 _PPM: Final = 100  # of a bp
+_MOST_RISE: Final = 8  # highest price taken, as a multiple of that at the opening
 _IMPACT_CLIPS: Final = 10  # whose price the premium of funding is measured with
-_CLIPS: Final = 1_000_000  # of each token that everyone begins with, in coins and in money
+_CLIPS: Final = 100_000  # of each token that everyone begins with, in coins and in money
 
 
 @dataclass(slots=True)
@@ -85,6 +87,11 @@ class AgentWorld:
         """Forget the rows of tape and reports."""
         self.ex[x.TAPE_ROWS] = self.ex[x.REPORT_ROWS] = 0
         self.world[at.HEARD] = 0
+
+    def widen_tape(self, rows: int) -> None:
+        """Make sure that an empty tape has room for so many rows."""
+        if len(self.tape) < rows:
+            self.tape = np.zeros((rows, EXCHANGE_TAPE_COLUMNS), np.int64)
 
     def pass_unseen(self, until_ns: int) -> None:
         """Live up to a time and forget what was said."""
@@ -172,6 +179,7 @@ def _rules(config: AgentMarketConfig, place: Place) -> MarketRules:
     return MarketRules(
         instrument=config.instrument(place),
         reach_ticks=config.reach_ticks(token),
+        max_price_ticks=int(_MOST_RISE * token.price / Grid(token.tick).size),
         self_trade="allowed",
         mark="median" if perp else "last",
         funding=funding if perp else None,
@@ -315,6 +323,11 @@ def _purse(config: AgentMarketConfig, rules: ExchangeConfig) -> Int1D:
     for market, place in zip(rules.markets, config.places, strict=True):
         if place.kind == "spot":
             purse[market.instrument.base] = _coin_lots(config.tokens[place.token]) * rules.base_grains(market)
+    for currency, grains in purse.items():
+        if grains >= 2**58:
+            raise ConfigError(
+                f"everyone would begin with {grains:.3g} grains of {currency}; expected below 2⁵⁸: give a token a smaller clip"
+            )
     return np.array(list(purse.values()), np.int64)
 
 
