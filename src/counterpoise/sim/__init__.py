@@ -1,5 +1,15 @@
 """A venue made of models, over a recording or a synthetic market."""
 
+from counterpoise.sim.agents.adversary import Adversary, AdversaryConfig, detect
+from counterpoise.sim.agents.detection import (
+    alarm_threshold,
+    auc,
+    detectability,
+    detection_delay,
+    leakage_floor,
+    least_detectable,
+)
+from counterpoise.sim.agents.ordinary_flow import OrdinaryFlow, aggressive_orders, fit_ordinary_flow
 from counterpoise.sim.defi.deposits import DepositRun, run_on_deposits
 from counterpoise.sim.defi.lending import LendingCascade, LendingRules, health_factor, lending_cascade
 from counterpoise.sim.fees import Fees
@@ -18,6 +28,8 @@ __all__ = [
     "NO_RESPONSE",
     "Accounts",
     "AccountsConfig",
+    "Adversary",
+    "AdversaryConfig",
     "CascadeConfig",
     "CascadeResult",
     "ConstantLatency",
@@ -31,16 +43,26 @@ __all__ = [
     "LognormalLatency",
     "MakerModel",
     "MarketConfig",
+    "OrdinaryFlow",
     "Policy",
     "ReplayMarket",
     "Response",
     "SimVenue",
     "SyntheticFeed",
     "TokenConfig",
+    "aggressive_orders",
+    "alarm_threshold",
+    "auc",
     "default_config",
+    "detect",
+    "detectability",
+    "detection_delay",
+    "fit_ordinary_flow",
     "fund_market",
     "generate",
     "health_factor",
+    "leakage_floor",
+    "least_detectable",
     "lending_cascade",
     "maker_paths",
     "maker_quotes",
