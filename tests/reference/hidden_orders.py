@@ -77,6 +77,13 @@ def randomised(draw: np.random.Generator, start: int, end: int, total: int, coun
     return Children(at_random(draw, start, end, len(lots)), lots)
 
 
+def few_and_large(draw: np.random.Generator, start: int, end: int, total: int, count: int, sizes: np.ndarray) -> Children:
+    """No clock, sizes of ordinary orders weighed by themselves, none above a twentieth of the total: where flow is noisiest."""
+    able = sizes[sizes <= max(total // 20, sizes.min())]
+    lots = cut_like(draw, total, draw.choice(able, size=len(able), p=able / able.sum()))
+    return Children(at_random(draw, start, end, len(lots)), lots)
+
+
 def disguises(sizes: np.ndarray) -> dict[str, Disguise]:
     """By name: what repeats and what does not."""
     return {
@@ -84,6 +91,7 @@ def disguises(sizes: np.ndarray) -> dict[str, Disguise]:
         "times random": times_disguised,
         "sizes random": partial(sizes_disguised, sizes=sizes),
         "both random": partial(randomised, sizes=sizes),
+        "both random, large": partial(few_and_large, sizes=sizes),
     }
 
 

@@ -43,7 +43,7 @@ class Side:
 
     def __init__(self, config: AdversaryConfig) -> None:
         self.periods = [0, *(parse_duration(period) for period in config.periods)]
-        self.evidence = {(p, s, c): 0.0 for p in self.periods for s in (False, True) for c in config.shares}
+        self.evidence = {(p, s, c): 0.0 for p in self.periods for s in range(3) for c in config.shares}
         self.sizes, self.quarters = Fading(), Fading()
         self.phases = {p: Fading() for p in self.periods[1:]}
         self.memory = config.memory
@@ -83,6 +83,16 @@ class NaiveAdversary:
         common = zip(self.ordinary.common_lots, self.ordinary.common_chances, strict=True)
         return self.ordinary.rest_chances[quarter(lots)] + sum(c for q, c in common if quarter(q) == quarter(lots))
 
+    def mean_size(self) -> float:
+        """Of sizes up to the largest; quarters beyond 1,024 lots lie above it."""
+        cap, common = self.ordinary.largest_lots, zip(self.ordinary.common_lots, self.ordinary.common_chances, strict=True)
+        quarters = defaultdict(list)
+        for q in range(1, 1024):
+            quarters[quarter(q)].append(min(q, cap))
+        rest = sum(self.ordinary.rest_chances[k] * sum(held) / len(held) for k, held in quarters.items())
+        far = cap * sum(self.ordinary.rest_chances[40:])
+        return rest + far + sum(min(q, cap) * c for q, c in common)
+
     def ordinary_size(self, side: int, lots: int) -> float:
         static = self.static(lots)
         recent = [self.lately[length, side].share(lots, static) for length in LENGTHS]
@@ -95,16 +105,17 @@ class NaiveAdversary:
         own = self.sides[side]
         of_quarter = self.of_quarter(lots)
         alike = static * own.quarters.share(quarter(lots), of_quarter) / of_quarter
-        by_size = 0.2 + 0.3 * alike / size + 0.5 * own.sizes.share(lots, size) / size
+        by_volume = min(lots, self.ordinary.largest_lots) / self.mean_size() * static / size
+        by_use = 0.2 + 0.3 * alike / size + 0.5 * own.sizes.share(lots, size) / size
         child = total = 0.0
         for s, held in self.sides.items():
             for (period, sizes, share), before in held.evidence.items():
                 pi = share
                 if period:
                     pi = min(share * 128 * held.phases[period].share(ts % period * 128 // period, 1 / 128), 0.9)
-                ratio = (by_sign * (by_size if sizes else 1) if s == side else 0.0) * pi
+                ratio = (by_sign * (1.0, by_volume, by_use)[sizes] if s == side else 0.0) * pi
                 held.evidence[period, sizes, share] = after = (1 + before) * (1 - pi + ratio)
-                if s == side:
+                if s == side and sizes != 1:
                     total += after
                     child += after * ratio / (1 - pi + ratio)
         weight = child / total
@@ -120,13 +131,13 @@ class NaiveAdversary:
         self.last_ts = ts
         self.orders += 1
 
-    def score(self, wanted: Sequence[bool] | None = None) -> float:
-        """Log of the mean of R over all hypotheses, or over those with (sizes, clock)."""
+    def score(self, sizes_wanted: Sequence[int] = (0, 1, 2), clock: bool | None = None) -> float:
+        """Log of the mean of R over all hypotheses, or over those with some kinds of sizes, with or without a clock."""
         chosen = [
             r
             for held in self.sides.values()
             for (period, sizes, _), r in held.evidence.items()
-            if wanted is None or [sizes, period > 0] == list(wanted)
+            if sizes in sizes_wanted and clock in (None, period > 0)
         ]
         mean = sum(chosen) / len(chosen) if chosen else 0.0
         return log(mean) if mean > 0 else -inf
@@ -152,8 +163,9 @@ def naive_scores(
         nonlocal peak, gaps, unknown
         row = {"ts": end, "orders": naive.orders, "side": naive.side(), "score": naive.score()}
         row |= {"peak": max(peak, row["score"]), "gaps": gaps, "unknown": unknown}
-        kinds = {"flow": (0, 0), "sizes": (1, 0), "clock": (0, 1), "sizes_and_clock": (1, 1)}
-        rows.append(row | {name: naive.score(tuple(map(bool, wanted))) for name, wanted in kinds.items()})
+        kinds = {"flow": ([0], False), "volume": ([1], False), "sizes": ([2], False), "clock": ([0], True)}
+        kinds["sizes_and_clock"] = ([1, 2], True)
+        rows.append(row | {name: naive.score(*wanted) for name, wanted in kinds.items()})
         peak, gaps, unknown = -inf, 0, 0
 
     columns = (c.tolist() for c in (events.ts_local, events.ts_venue, events.kind, events.side, events.qty_lots))

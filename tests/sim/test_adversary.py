@@ -45,6 +45,7 @@ def flow_of(seed: int, *, repeats: tuple[float, ...] = (0.1, 0.05, 0.2)) -> Ordi
         common_lots=tuple(lots.tolist()),
         common_chances=tuple(common.tolist()),
         rest_chances=tuple((rest / rest.sum() * 0.3).tolist()),
+        largest_lots=50,
         repeats=repeats,
     )
 
@@ -76,7 +77,7 @@ def test_equals_naive_twin(seed: int) -> None:
     assert found["ts"].dt.epoch("ns").to_list() == [row["ts"] for row in expected]
     for name in ("orders", "side", "gaps", "unknown"):
         assert found[name].to_list() == [row[name] for row in expected]
-    for name in ("score", "peak", "flow", "sizes", "clock", "sizes_and_clock"):
+    for name in ("score", "peak", "flow", "volume", "sizes", "clock", "sizes_and_clock"):
         assert found[name].to_list() == pytest.approx([row[name] for row in expected], rel=1e-9, abs=1e-9)
 
 
@@ -286,6 +287,7 @@ def test_impossible_settings_are_refused() -> None:
         ("common_chances", (0.5,) * 12),
         ("rest_chances", (1 / 256,) * 256),
         ("repeats", (0.5, 0.4, 0.3)),
+        ("largest_lots", 0),
     ):
         with pytest.raises(ConfigError):
             msgspec.structs.replace(ordinary, **{field: value}).__post_init__()

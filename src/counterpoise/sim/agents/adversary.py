@@ -22,7 +22,7 @@ from counterpoise.sim.agents.ordinary_flow import OrdinaryFlow
 __all__ = ["Adversary", "AdversaryConfig", "detect", "suspicion_settings"]
 
 _PERIODS: Final = ("1s", "2s", "3s", "5s", "6s", "10s", "12s", "15s", "20s", "30s", "1m", "2m")
-_KINDS: Final = ("flow", "sizes", "clock", "sizes_and_clock")
+_KINDS: Final = ("flow", "volume", "sizes", "clock", "sizes_and_clock")
 
 
 class AdversaryConfig(Config, frozen=True, kw_only=True):
@@ -78,12 +78,13 @@ class Adversary(Stream):
     Notes
     -----
     Rows have ``ts`` (end of the step, exclusive), ``orders`` since suspicion began, ``side`` (the likelier), ``score`` and
-    ``peak`` (greatest within the step), ``flow``, ``sizes``, ``clock`` and ``sizes_and_clock`` (scores of the hypotheses that
-    use the sign alone, also sizes, also a clock, all three), ``share`` (expected share of a hidden order in all orders),
-    ``period_ns`` (of the likeliest clock, null when none is likelier), ``unknown`` (trades without a side, not used), ``gaps``.
+    ``peak`` (greatest within the step); scores of the hypotheses that look at signs alone (``flow``), that children come as
+    volume does (``volume``), that they repeat sizes (``sizes``), that they keep a clock (``clock``), a clock and either of
+    these (``sizes_and_clock``); ``share`` (expected share of a hidden order in all orders), ``period_ns`` (of the likeliest
+    clock, null when none is likelier), ``unknown`` (trades without a side, not used) and ``gaps``.
 
-    score = ln mean R over the hypotheses {buying, selling} × share × {sizes as any, sizes repeat} × {no clock, each period},
-    in nats; −∞ before the first order, at most 575. R is a Shiryaev-Roberts sum of likelihood ratios (the formula stands in
+    score = ln mean R over the hypotheses {buying, selling} × share × {sizes as any, as volume, as used} × {no clock, each
+    period}, in nats; −∞ before the first order, at most 575. R is a Shiryaev-Roberts sum of likelihood ratios (formula in
     `kernels.suspicion`). Assumed of a child: side, size and phase are independent given that it is one. If ordinary flow is
     as modelled, the chance that the score reaches ln(n/α) within n orders is at most α, whatever the adversary has learnt
     meanwhile. Real flow is not as modelled: `alarm_threshold` calibrates.

@@ -35,6 +35,8 @@ _STEPS: Final = 50
 _EM_STEPS: Final = 200
 _UNSEEN: Final = 0.02  # orders that each quarter without any is given
 _HOLDS: Final = np.array([q >= 8 or q in (0, 4, 6) for q in range(QUARTERS)])  # quarters with whole lots in them
+_BREADTH: Final = np.array([2.0 ** max(q // 4 - 2, 0) for q in range(QUARTERS)])  # whole lots in a quarter, and its first
+_FIRST: Final = np.array([(4.0 + q % 4) * 2.0 ** (q // 4 - 2) for q in range(QUARTERS)])
 _ROUNDING: Final = 1e-9
 
 
@@ -83,6 +85,8 @@ class OrdinaryFlow(Config, frozen=True, kw_only=True):
         Sizes that are common, ascending, and their chances.
     rest_chances : tuple of 256 floats
         Chances of other sizes by quarters of an octave of lots, spread evenly over the lots in each. All chances sum to 1.
+    largest_lots : int
+        Sizes beyond it weigh no more than it where flow is weighed by volume.
     repeats : tuple of 3 floats
         Chances that a size is one of those of the last 2,000 orders, of the last 100 of its side, of the last 10 of its side
         (exponentially) rather than drawn from the above. They sum to less than 1.
@@ -99,6 +103,7 @@ class OrdinaryFlow(Config, frozen=True, kw_only=True):
     common_lots: tuple[int, ...]
     common_chances: tuple[float, ...]
     rest_chances: tuple[float, ...]
+    largest_lots: int
     repeats: tuple[float, ...] = (0.0,) * MEMORIES
     orders: int = 0
 
@@ -114,6 +119,8 @@ class OrdinaryFlow(Config, frozen=True, kw_only=True):
         total = float(rest.sum() + sum(self.common_chances))
         if not (abs(total - 1) < _ROUNDING and all(chance > 0 for chance in self.common_chances)):
             raise ConfigError(f"chances of sizes sum to {total:.9g}; expected positive ones that sum to 1")
+        if not 1 <= self.largest_lots < 2**53:
+            raise ConfigError(f"largest_lots is {self.largest_lots}; expected 1 to below 2⁵³")
         if len(self.repeats) != MEMORIES or not (min(self.repeats) >= 0 and sum(self.repeats) < 1):
             raise ConfigError(f"repeats are {self.repeats}; expected {MEMORIES} chances that sum to less than 1")
 
@@ -125,7 +132,11 @@ class OrdinaryFlow(Config, frozen=True, kw_only=True):
         quarters_of(lots, quarters)
         whole = rest + np.bincount(quarters, self.common_chances, QUARTERS)
         whole[~_HOLDS] = 1.0
-        return np.concatenate([self.sign_weights, whole, rest, self.repeats, [len(lots)], lots, self.common_chances])
+        capped = np.minimum(lots, self.largest_lots) @ np.array(self.common_chances)
+        below = np.clip(self.largest_lots - _FIRST + 1.0, 0.0, _BREADTH)  # lots of each quarter up to the cap
+        means = (below * (_FIRST + 0.5 * (below - 1.0)) + (_BREADTH - below) * self.largest_lots) / _BREADTH
+        volume = [self.largest_lots, capped + means @ rest]
+        return np.concatenate([self.sign_weights, whole, rest, self.repeats, volume, [len(lots)], lots, self.common_chances])
 
     def chances(self, lots: Int1D) -> Float1D:
         """Chance of each size whatever came before."""
@@ -144,9 +155,7 @@ class OrdinaryFlow(Config, frozen=True, kw_only=True):
         chances = np.concatenate([self.common_chances, self.rest_chances])
         pick = rng.choice(len(chances), len(times), p=chances / chances.sum())
         quarter = np.maximum(pick - len(self.common_lots), 0)
-        breadth = np.where(quarter < 8, 1, 1 << np.maximum(quarter // 4 - 2, 0))
-        first = np.where(quarter < 8, 1 << (quarter // 4), (4 + quarter % 4) * breadth) + np.where(quarter == 6, 1, 0)
-        lots = first + (rng.random(len(times)) * breadth).astype(np.int64)
+        lots = (_FIRST[quarter] + np.floor(rng.random(len(times)) * _BREADTH[quarter])).astype(np.int64)
         common = pick < len(self.common_lots)
         lots[common] = np.array((*self.common_lots, 0), np.int64)[pick[common]]
         return side, lots
@@ -192,6 +201,7 @@ def _static_flow(weights: tuple[float, ...], sizes: Int1D) -> OrdinaryFlow:
         common_lots=tuple(lots.tolist()),
         common_chances=tuple(chances.tolist()),
         rest_chances=tuple(rest.tolist()),
+        largest_lots=int(sizes.max()),
         orders=len(sizes),
     )
 

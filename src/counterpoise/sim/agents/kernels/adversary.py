@@ -75,7 +75,7 @@ GAPS: Final = 3
 UNKNOWN: Final = 4
 SCORE: Final = 5  # floats by their bits from here on: log of the mean of R at the end, its greatest within the row
 PEAK: Final = 6
-PARTS: Final = 7  # see `suspicion.explain`; the four means as their logs
+PARTS: Final = 7  # see `suspicion.explain`; the means as their logs
 WIDTH: Final = PARTS + EXPLAINED
 
 
@@ -102,7 +102,7 @@ def _close_row(state: Int1D, suspects: Float1D, settings: Float1D, row: Int1D) -
     peak = state[_PEAK : _PEAK + 1].view(np.float64)
     real[0], real[1] = _log(mean_evidence(suspects)), _log(max(peak[0], mean_evidence(suspects)))
     explain(suspects, settings[SUSPECTS_AT:], real[PARTS - SCORE :])
-    for part in range(PARTS - SCORE, PARTS - SCORE + 4):
+    for part in range(PARTS - SCORE, PARTS - SCORE + EXPLAINED - 2):
         real[part] = _log(real[part])
     peak[0] = 0.0
     state[_GAPS], state[_UNKNOWN] = 0, 0

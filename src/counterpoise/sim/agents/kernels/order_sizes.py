@@ -30,6 +30,7 @@ __all__ = [
     "size_ratio",
     "static_chance",
     "static_chances",
+    "volume_ratio",
 ]
 
 QUARTERS: Final = 256  # lots below 2⁶³ lie in 252
@@ -37,11 +38,13 @@ MEMORIES: Final = 3  # of ordinary flow: of all orders, and two of each side
 _TABLES: Final = 2 * MEMORIES - 1
 _SLOTS: Final = 1024
 
-# a model of sizes, floats: chance of each quarter, then of it by sizes that are not common, the chance of each memory, how many
-# sizes are common, these, their chances
+# a model of sizes, floats: chance of each quarter, then of it by sizes that are not common, the chance of each memory, a cap
+# and the mean of sizes up to it, how many sizes are common, these, their chances
 _REST: Final = QUARTERS
 _REPEATS: Final = 2 * QUARTERS
-_COMMON: Final = _REPEATS + MEMORIES
+_CAP: Final = _REPEATS + MEMORIES
+_MEAN: Final = _CAP + 1
+_COMMON: Final = _CAP + 2
 MODEL_HEAD: Final = _COMMON + 1
 
 # a table
@@ -159,6 +162,12 @@ def remember_lately(lately: Float1D, side: int, lots: int) -> None:
             unit = 1.0
         table[_UNIT] = unit
         fade = 0.01 if memory == 0 else 0.1
+
+
+@inner_kernel
+def volume_ratio(model: Float1D, lots: int, static: float, ordinary: float) -> float:
+    """p1(lots) / p0(lots | past) of children that come as volume does: p1(q) ∝ min(q, cap) · static chance of q."""
+    return min(np.float64(lots), model[_CAP]) / model[_MEAN] * static / ordinary
 
 
 @kernel

@@ -5,9 +5,11 @@ share π of all orders are children of one hidden order of side S, that is mixed
 
     1 − π(t) + π(t) [s = S] / P(S | past) · p1(q) / p0(q | s, past),        π(t) = min(π h(t), 0.9)
 
-with p1 the sizes and h the times (phase on a clock of one period) that the side has used so far, each weighed by the chance
-that it was a child. All is known before the order comes, so the mean in ordinary flow is 1. What began when is unknown: every
-order is a possible beginning, R ← (1 + R) · ratio, for each hypothesis: side, π, sizes repeat or not, clock or none.
+with p1 one of three: as p0; as volume, q · p0 (its log is nearly a sum of signed lots, the best there is against many normal
+parts); or the sizes that the side has used so far. h is 1, or the times (phase on a clock of one period) that it has used. Both
+memories weigh each order by the chance that it was a child. All is known before the order comes, so the mean in ordinary flow
+is 1. What began when is unknown: every order is a possible beginning, R ← (1 + R) · ratio, for each hypothesis: side, π, sizes,
+clock or none.
 
 Shiryaev (1963), doi:10.1137/1108002, and Roberts (1966), doi:10.1080/00401706.1966.10490374, for R; R − n is a martingale, so
 the chance that it reaches A within n orders is at most n / A.
@@ -30,6 +32,7 @@ from counterpoise.sim.agents.kernels.order_sizes import (
     scale_profile,
     size_ratio,
     static_chance,
+    volume_ratio,
 )
 from counterpoise.sim.agents.kernels.sign_memory import MEMORY, SIGN_FEATURES, buy_chance, remember_sign
 
@@ -42,6 +45,7 @@ __all__ = [
     "MODEL",
     "PHASES",
     "RATES",
+    "SIZES",
     "SUSPICION",
     "explain",
     "forget",
@@ -53,8 +57,9 @@ __all__ = [
 RATES: Final = 4
 CLOCKS: Final = 12
 PHASES: Final = 128
-HYPOTHESES: Final = RATES * 2 * (CLOCKS + 1)  # of one side: clock (none first) × sizes (any, repeated) × rate
-EXPLAINED: Final = 6
+SIZES: Final = 3  # as any, as volume, as used
+HYPOTHESES: Final = RATES * SIZES * (CLOCKS + 1)  # of one side: clock (none first) × sizes × rate
+EXPLAINED: Final = 7
 
 # settings, floats: shares π, periods [ns] and how many, children remembered, weights of sign_memory, model of order_sizes
 _RATE: Final = 0
@@ -99,7 +104,7 @@ def forget(state: Float1D) -> None:
 
 @inner_kernel
 def _hypotheses(settings: Float1D) -> float:
-    return 4.0 * RATES * (settings[_PERIODS] + 1.0)
+    return 2.0 * RATES * SIZES * (settings[_PERIODS] + 1.0)
 
 
 @inner_kernel
@@ -138,29 +143,34 @@ def _other_side(own: Float1D, settings: Float1D, phases: Float1D) -> None:
         h = _timing(own, phases, clock)
         for i in range(RATES):
             share = min(settings[_RATE + i] * h, _MOST_SHARE)
-            for sizes in range(2):
-                at = _EVIDENCE + (clock * 2 + sizes) * RATES + i
+            for sizes in range(SIZES):
+                at = _EVIDENCE + (clock * SIZES + sizes) * RATES + i
                 own[at] = _weigh(own[at], share, 0.0)
                 total += own[at]
     own[_SUM] = total
 
 
 @kernel
-def _own_side(own: Float1D, settings: Float1D, phases: Float1D, by_sign: float, by_size: float) -> float:
-    """An order of this side; returns the chance that it was a child if anyone is at work."""
-    total, child = 0.0, 0.0
+def _own_side(own: Float1D, settings: Float1D, phases: Float1D, by_sign: float, by_volume: float, by_use: float) -> float:
+    """An order of this side; returns the chance that it was a child if anyone is at work.
+
+    What supposes that children come as volume has no say in it: it would find a child in every large order.
+    """
+    total, heard, child = 0.0, 0.0, 0.0
     for clock in range(np.int64(settings[_PERIODS]) + 1):
         h = _timing(own, phases, clock)
         for i in range(RATES):
             share = min(settings[_RATE + i] * h, _MOST_SHARE)
-            for sizes in range(2):
-                at = _EVIDENCE + (clock * 2 + sizes) * RATES + i
-                ratio = by_sign * by_size if sizes else by_sign
+            for sizes in range(SIZES):
+                at = _EVIDENCE + (clock * SIZES + sizes) * RATES + i
+                ratio = by_sign * (by_volume if sizes == 1 else by_use if sizes == 2 else 1.0)
                 own[at] = _weigh(own[at], share, ratio)
                 total += own[at]
-                child += own[at] * (share * ratio / (1.0 - share + share * ratio))
+                if sizes != 1:
+                    heard += own[at]
+                    child += own[at] * (share * ratio / (1.0 - share + share * ratio))
     own[_SUM] = total
-    return child / total
+    return child / heard
 
 
 @kernel
@@ -200,9 +210,11 @@ def suspect(state: Float1D, settings: Float1D, ts_ns: int, side: int, lots: int)
     other = state[at : at + _SIDE_SIZE]
     by_sign = 1.0 / (buys if side > 0 else 1.0 - buys)
     static = static_chance(model, lots)
-    by_size = size_ratio(own[_PROFILE:], model, lots, static, ordinary_chance(model, lately, side, lots, static), own[_UNIT])
+    ordinary = ordinary_chance(model, lately, side, lots, static)
+    by_volume = volume_ratio(model, lots, static, ordinary)
+    by_use = size_ratio(own[_PROFILE:], model, lots, static, ordinary, own[_UNIT])
     _other_side(other, settings, phases)
-    _learn(own, settings, phases, lots, _own_side(own, settings, phases, by_sign, by_size))
+    _learn(own, settings, phases, lots, _own_side(own, settings, phases, by_sign, by_volume, by_use))
     state[ALL_MEAN] = (own[_SUM] + other[_SUM]) / _hypotheses(settings)
     state[COUNTED] += 1.0
     remember_sign(state[:_BEFORE], side)
@@ -214,8 +226,8 @@ def suspect(state: Float1D, settings: Float1D, ts_ns: int, side: int, lots: int)
 def explain(state: Float1D, settings: Float1D, out: Float1D) -> None:
     """What the evidence is made of, EXPLAINED long.
 
-    Mean R without sizes and clock, with sizes, with a clock, with both; then, weighed by R, the share π; the period with the
-    greatest R, 0 when that is no clock.
+    Mean R by signs alone, as volume, with sizes used, with a clock, with a clock and either; then the share π, weighed by R;
+    the period with the greatest R, 0 when that is no clock.
     """
     clocks = np.int64(settings[_PERIODS])
     out[:] = 0.0
@@ -224,11 +236,12 @@ def explain(state: Float1D, settings: Float1D, out: Float1D) -> None:
         own = state[_SIDES + side * _SIDE_SIZE : _SIDES + (side + 1) * _SIDE_SIZE]
         for clock in range(clocks + 1):
             here = 0.0
-            for sizes in range(2):
+            for sizes in range(SIZES):
                 for i in range(RATES):
-                    evidence = own[(clock * 2 + sizes) * RATES + i]
+                    evidence = own[(clock * SIZES + sizes) * RATES + i]
                     here += evidence
-                    out[sizes + 2 * min(clock, 1)] += evidence / (2 * RATES * (clocks if clock else 1))
+                    part = sizes if clock == 0 else 3 + min(sizes, 1)
+                    out[part] += evidence / (2 * RATES * (clocks if clock else 1) * (SIZES - 1 if part == 4 else 1))
                     weight += evidence * settings[_RATE + i]
             total += here
             if here > best:
