@@ -1,1 +1,1 @@
-"""Participants with intentions: they see what is public, when it reaches them, and trade on it."""
+"""Venues made by those who trade on them."""
