@@ -31,13 +31,13 @@ from counterpoise.risk.limits import Limits
 from counterpoise.runtime.journal import JournalRecord, encode
 from counterpoise.runtime.session import Session
 from counterpoise.sim.fees import Fees
-from counterpoise.sim.replay.latency import ConstantLatency
+from counterpoise.sim.latency import ConstantLatency
 from counterpoise.sim.replay.market import ReplayMarket
-from counterpoise.sim.replay.response import NO_RESPONSE, Response
+from counterpoise.sim.replay.response import NO_RESPONSE, Resilience, ResponseModel
 from counterpoise.sim.replay.venue import SimVenue
 from counterpoise.sim.synthetic.market import default_config, generate
 
-MOVING = Response(impact=TransientImpact(bps_per_million=0.76), refill_half_life="2s")
+MOVING = ResponseModel(impact=TransientImpact(bps_per_million=0.76), resilience=Resilience(half_life="2s"))
 
 
 def recording(path: Path | None) -> tuple[Instrument, Events]:
@@ -68,7 +68,7 @@ def replay_at_once(instrument: Instrument, events: Events) -> None:
     market.run(int(events.ts_local[-1]) + 1)
 
 
-def replay(instrument: Instrument, events: Events, response: Response, *, rests: bool, takes: bool) -> None:
+def replay(instrument: Instrument, events: Events, response: ResponseModel, *, rests: bool, takes: bool) -> None:
     """Ten looks a second; a resting order is re-placed at its touch at each, and one lot is taken at each."""
     market = ReplayMarket(instrument, response)
     market.feed(events)

@@ -1,8 +1,10 @@
-"""Stylised facts of the synthetic market beside a real recording, from the same event columns by the same code.
+"""Stylised facts of the markets we make beside a real recording, from the same event columns by the same code.
 
     python benchmarks/stylised_facts.py [--duration 6m] [--seed 7]
 
-The recording (Binance USD-M BTCUSDT, 2024-08-08 23:54 to 24:00) is read where COUNTERPOISE_DATA or ../shared/data exists.
+Made are the market of order flow alone (`sim.synthetic`, three instruments) and the agent market (`sim.agents`, three of its
+twenty-four). The recording (Binance USD-M BTCUSDT, 2024-08-08 23:54 to 24:00) is read where COUNTERPOISE_DATA or ../shared/data
+exists.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ import numpy as np
 from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.units import SECOND_NS, Grid
 from counterpoise.market.event import DELTA, FIRST, LAST, QUOTE, SNAPSHOT, TRADE, Events
+from counterpoise.sim.agents.agent_config import agent_market_config
+from counterpoise.sim.agents.market import simulate
 from counterpoise.sim.synthetic.market import MarketConfig, SyntheticFeed, default_config, generate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -159,7 +163,30 @@ def facts(events: Events, tick: float, lot: float) -> dict[str, float]:
     }
     for lag in (1, 5, 20, 100):
         out[f"sign autocorrelation, lag {lag}"] = np.corrcoef(signs[:-lag], signs[lag:])[0, 1]
+    for lag in (1, 10, 60):
+        size_of = np.abs(change)
+        out[f"autocorrelation of |1 s return|, lag {lag}"] = np.corrcoef(size_of[:-lag], size_of[lag:])[0, 1]
+    out["tail exponent of |1 s return| (Hill, 5 %)"] = hill(np.abs(change - change.mean()))
+    out["impact of one order ∝ size^, after 1 s"] = impact_exponent(
+        t_trade[orders], signs, size, events.ts_venue[bid], (pb + pa) / 2
+    )
     return out
+
+
+def hill(values: Float1D, *, share: float = 0.05) -> float:
+    """Hill's estimate of the exponent of a tail from its largest values."""
+    top = np.sort(values)[-max(int(share * len(values)), 5) :]
+    return float(1 / np.mean(np.log(top[1:] / top[0])))
+
+
+def impact_exponent(times: Int1D, signs: Float1D, size: Float1D, quoted: Int1D, mid: Float1D) -> float:
+    """Slope of log mean signed move of the mid within a second of an order on log mean size, over eight groups by size."""
+    before = mid[np.maximum(np.searchsorted(quoted, times, side="left") - 1, 0)]
+    after = mid[np.searchsorted(quoted, times + SECOND_NS, side="left") - 1]
+    move = signs * (after - before)
+    groups = [g for g in np.array_split(np.argsort(size, kind="stable"), 8) if move[g].mean() > 0]
+    x, y = ([np.log(v[g].mean()) for g in groups] for v in (size, move))
+    return float(np.polyfit(x, y, 1)[0]) if len(groups) > 2 else np.nan
 
 
 def _ofi(pb: Int1D, qb: Int1D, pa: Int1D, qa: Int1D) -> Int1D:
@@ -182,9 +209,14 @@ def main() -> None:
     for token in config.tokens:
         instrument = token.instrument(config.venue)
         columns[instrument.id] = facts(events[instrument.id], instrument.price_grid.size, instrument.qty_grid.size)
-    print(f"{'':42s}" + "".join(f"{name:>14s}" for name in columns))
+    agents = agent_market_config(seed=wanted.seed, duration=wanted.duration)
+    made = simulate(agents)
+    for place in agents.places[:1] + agents.places[4:5] + agents.places[8:9]:
+        instrument = agents.instrument(place)
+        columns[instrument.id] = facts(made.events[instrument.id], instrument.price_grid.size, instrument.qty_grid.size)
+    print(f"{'':42s}" + "".join(f"{name[-14:]:>15s}" for name in columns))
     for fact in next(iter(columns.values())):
-        print(f"{fact:42s}" + "".join(f"{column[fact]:14.4g}" for column in columns.values()))
+        print(f"{fact:42s}" + "".join(f"{column[fact]:15.4g}" for column in columns.values()))
     print(f"\n{speed(config) / 1e6:.1f} M rows/s made, on one core, compiled")
 
 

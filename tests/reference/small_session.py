@@ -28,8 +28,8 @@ from counterpoise.risk.limits import Limits
 from counterpoise.runtime.journal import Journal, JournalRecord, LineJournal, Started
 from counterpoise.runtime.session import Session
 from counterpoise.sim.fees import Fees
-from counterpoise.sim.replay.latency import LognormalLatency
-from counterpoise.sim.replay.response import Response
+from counterpoise.sim.latency import LognormalLatency
+from counterpoise.sim.replay.response import Resilience, ResponseModel
 from counterpoise.sim.replay.venue import SimVenue
 from reference.given_feed import Given
 from reference.message_script import T0, Message, events_of
@@ -69,7 +69,7 @@ def market(seed: int = 1) -> Events:
 def venue() -> SimVenue:
     return SimVenue(
         Given((PERP, market())),
-        response=Response(impact=TransientImpact(bps_per_million=1000), refill_half_life="500ms"),
+        response=ResponseModel(impact=TransientImpact(bps_per_million=1000), resilience=Resilience(half_life="500ms")),
         fees=Fees(),
         latency=LognormalLatency(order="30ms", ack="40ms", feed="10ms"),
         seed=3,

@@ -9,13 +9,13 @@ import pytest
 
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS
-from counterpoise.sim.replay.latency import ConstantLatency, LognormalLatency
+from counterpoise.sim.latency import ConstantLatency, LognormalLatency
 
 
 def test_constant_delays() -> None:
     latency = ConstantLatency(order="3ms", ack="250us", feed="0")
     rng = np.random.default_rng(0)
-    assert (latency.order_delay(rng), latency.ack_delay(rng), latency.feed_ns) == (3 * MS_NS, 250_000, 0)
+    assert (latency.order_delay(0, rng), latency.ack_delay(0, rng), latency.feed_ns) == (3 * MS_NS, 250_000, 0)
     assert rng.bit_generator.state == np.random.default_rng(0).bit_generator.state  # nothing was drawn
 
 
@@ -29,7 +29,7 @@ def test_lognormal_has_its_median_and_its_spread() -> None:
     latency = LognormalLatency(order="20ms", ack="5ms", feed="2ms", sigma=0.5)
     rng = np.random.default_rng(4)
     for draw, median_ms in ((latency.order_delay, 20), (latency.ack_delay, 5)):
-        log = np.log([draw(rng) / MS_NS for _ in range(20_000)])
+        log = np.log([draw(0, rng) / MS_NS for _ in range(20_000)])
         assert np.median(log) == pytest.approx(math.log(median_ms), abs=0.018)
         assert log.std() == pytest.approx(0.5, rel=0.02)
         assert np.mean((log - log.mean()) ** 3) / log.std() ** 3 == pytest.approx(0, abs=0.07)
@@ -40,7 +40,7 @@ def test_no_spread_is_constant_and_one_seed_gives_one_sequence() -> None:
     still = LognormalLatency(order="20ms", sigma=0)
     assert still.order_delay(np.random.default_rng(1)) == 20 * MS_NS
     wide = LognormalLatency(order="20ms", sigma=2)
-    draws = [[wide.order_delay(rng) for _ in range(50)] for rng in (np.random.default_rng(7), np.random.default_rng(7))]
+    draws = [[wide.order_delay(0, rng) for _ in range(50)] for rng in (np.random.default_rng(7), np.random.default_rng(7))]
     assert draws[0] == draws[1]
     assert min(draws[0]) > 0
 

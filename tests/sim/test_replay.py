@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from counterpoise.core.units import MS_NS
 from counterpoise.flow.impact.impact import TransientImpact
-from counterpoise.market.event import Events
+from counterpoise.market.event import ORDER, Events
 from counterpoise.market.symbol import parse_instrument
 from counterpoise.sim.replay.market import ReplayMarket
-from counterpoise.sim.replay.response import NO_RESPONSE, Response
+from counterpoise.sim.replay.queue import QueueModel
+from counterpoise.sim.replay.response import NO_RESPONSE, Followers, Resilience, ResponseModel
 from reference.naive_replay import NaiveMarket
 from reference.random_stream import RandomStream
 
@@ -24,22 +25,35 @@ CENTRE = 100_000_000  # so far from zero that no price of a stream is negative
 IMPACT = TransientImpact(bps_per_million=2e-3, permanent=0.3, half_lives=("300ms", "5s"), weights=(0.7, 0.3))
 RESPONSES = {
     "plain": NO_RESPONSE,
-    "consumed": Response(refill_half_life="1s"),
-    "moved": Response(impact=IMPACT, refill_half_life=""),
-    "both": Response(impact=IMPACT, refill_half_life="2s"),
+    "consumed": ResponseModel(resilience=Resilience(half_life="1s")),
+    "moved": ResponseModel(impact=IMPACT, resilience=Resilience(half_life="")),
+    "both": ResponseModel(impact=IMPACT, resilience=Resilience(half_life="2s")),
+    "all": ResponseModel(
+        impact=IMPACT,
+        resilience=Resilience(half_life="1s", half_life_behind="3s", cancels=0.7),
+        followers=Followers(per_lot=0.3, half_lives=("500ms", "4s"), weights=(0.4, 0.6), volume_per_s=0.05),
+    ),
+    "followed": ResponseModel(resilience=Resilience(half_life=""), followers=Followers(per_lot=2, volume_per_s=0.02)),
 }
+QUEUES = ("conservative", "proportional", "power:3", "power:0.5", "log", "exact")
 SEEDS = st.integers(0, 2**32)
 
 
-def stream(seed: int, messages: int = 120) -> Events:
-    return RandomStream(seed, centre=CENTRE, far=100_000, pace_ns=100 * MS_NS).events(messages)
+def stream(seed: int, messages: int = 120, *, named: bool = False) -> Events:
+    """Random messages; `named` makes most rows those of one order each, drawn from some dozens, so that they come and go."""
+    events = RandomStream(seed, centre=CENTRE, far=100_000, pace_ns=100 * MS_NS).events(messages)
+    if not named:
+        return events
+    rng = np.random.default_rng(seed)
+    flags = events.flags | (rng.random(events.rows) < 0.8) * np.uint8(ORDER)
+    return events._replace(flags=flags.astype(np.uint8), id=rng.integers(0, 40, events.rows))
 
 
 class Both:
     """The market and its twin, driven alike; whatever they say is compared at once."""
 
-    def __init__(self, response: Response, seed: int) -> None:
-        self.ours, self.naive = ReplayMarket(PERP, response), NaiveMarket(PERP, response)
+    def __init__(self, response: ResponseModel, seed: int, queue: str = "conservative") -> None:
+        self.ours, self.naive = ReplayMarket(PERP, response, QueueModel.parse(queue)), NaiveMarket(PERP, response, queue)
         self.draw = random.Random(seed)
         self.number = self.fills = 0
         self.ts = 0
@@ -60,7 +74,9 @@ class Both:
         shown = self.ours.top(self.ts)
         assert (*shown[:4], shown.state.name) == (*best, state)
         assert self.ours.shift_ticks(self.ts) == self.naive.shift(self.ts)
-        assert {o.number: o.left for o in self.naive.orders} == {o.number: self.ours.left(o.number) for o in self.naive.orders}
+        for order in self.naive.orders:
+            assert self.ours.left(order.number) == order.left
+            assert self.ours.ahead(order.number) == pytest.approx(order.ahead, rel=1e-12)
 
     def near(self, side: int) -> int:
         bid, _, ask, _, _ = self.naive.top(self.ts)
@@ -110,7 +126,18 @@ class Both:
 @settings(max_examples=40)
 def test_equals_naive_market_on_random_streams(response: str, seed: int) -> None:
     """Every fill, queue, size and price, while we rest, take, cancel and shrink at random times."""
-    both, events = Both(RESPONSES[response], seed), stream(seed)
+    trade_at_random(Both(RESPONSES[response], seed), stream(seed))
+
+
+@pytest.mark.parametrize("response", ["all"])
+@pytest.mark.parametrize("queue", QUEUES[1:])
+@given(seed=SEEDS)
+@settings(max_examples=20)
+def test_equals_naive_market_with_every_queue_model(queue: str, response: str, seed: int) -> None:
+    trade_at_random(Both(RESPONSES[response], seed, queue), stream(seed, named=queue == "exact"))
+
+
+def trade_at_random(both: Both, events: Events) -> None:
     cut = events.rows // 2
     both.feed(events.cut(0, cut))
     both.feed(events.cut(cut, events.rows))

@@ -15,19 +15,28 @@ from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.quality import BookState
 from counterpoise.market.symbol import parse_instrument
 from counterpoise.sim.replay.market import Execution, ReplayMarket
-from counterpoise.sim.replay.response import NO_RESPONSE, Response
+from counterpoise.sim.replay.response import NO_RESPONSE, Followers, Resilience, ResponseModel
 from reference.binance_recordings import CAPTURES, read_recording
 from reference.message_script import T0, Message, events_of
 from reference.random_stream import RandomStream
 
 PERP = parse_instrument("binance_usdm:BTCUSDT", tick="0.1", lot="1")
 BOOK: Message = (0, SNAPSHOT, [(1, 1000, 10), (1, 999, 20), (-1, 1001, 30), (-1, 1002, 40)])
-KEPT = Response(refill_half_life="10s")
+KEPT = ResponseModel(resilience=Resilience(half_life="10s"))
 # of one lot at 1,000 ticks, worth 100: exactly 1 tick
-MOVED = Response(impact=TransientImpact(bps_per_million=1e5, permanent=0, half_lives=("1s",)), refill_half_life="")
+MOVED = ResponseModel(
+    impact=TransientImpact(bps_per_million=1e5, permanent=0, half_lives=("1s",)), resilience=Resilience(half_life="")
+)
 
 
-def market(*messages: Message, response: Response = NO_RESPONSE) -> ReplayMarket:
+# the same of ten lots
+LIGHT = ResponseModel(
+    impact=TransientImpact(bps_per_million=1e4, permanent=0, half_lives=("1s",)), resilience=Resilience(half_life="")
+)
+STAYS = ResponseModel(impact=TransientImpact(bps_per_million=9e3, permanent=1), resilience=Resilience(half_life=""))
+
+
+def market(*messages: Message, response: ResponseModel = NO_RESPONSE) -> ReplayMarket:
     out = ReplayMarket(PERP, response)
     out.feed(events_of(messages))
     return out
@@ -228,7 +237,7 @@ def test_a_limit_is_never_passed(side: int, limit: int, expected: list[tuple[int
 
 @pytest.mark.parametrize("response", [NO_RESPONSE, KEPT])
 @pytest.mark.parametrize("levels", [1023, 1024, 1025, 5000])
-def test_sweeps_of_thousands_of_levels(response: Response, levels: int) -> None:
+def test_sweeps_of_thousands_of_levels(response: ResponseModel, levels: int) -> None:
     """More than the kernel writes at once, levels beyond the dense window among them; exactly all of it, and then no more."""
     asks = [(-1, 1001 + 7 * i, 1 + i % 3) for i in range(levels)]
     m = market((0, SNAPSHOT, [(1, 1000, 10), *asks]), response=response)
@@ -275,11 +284,79 @@ def test_buys_push_up_and_sells_push_down() -> None:
 def test_resting_orders_do_not_move_and_later_trades_do() -> None:
     """Shifted by 4 a trade recorded at 996 is shown at 1,000: through nobody, behind the 10 that now stand there."""
     asks = [(-1, p, 100) for p in (1001, 1002, 1003)]
-    m = market((0, SNAPSHOT, [(1, 1000, 1), (1, 996, 10), *asks]), (2, TRADE, [(-1, 996, 12)]), response=MOVED)
+    m = market((0, SNAPSHOT, [(1, 1000, 1), (1, 996, 10), *asks]), (2, TRADE, [(-1, 996, 12)]), response=LIGHT)
     m.run(at(1))
     m.rest(1, at(1), 1, 1000, 5)
-    m.take(at(1), 1, 8, None)
+    m.take(at(1), 1, 80, None)
+    assert m.shift_ticks(at(2)) == 4
     assert filled(m, 9) == [(2, 1, 1000, 2)]
+
+
+def test_a_piece_pays_half_of_its_own_displacement_and_all_of_that_before_it() -> None:
+    """30 at 1,001 displace by 3.006: half is 1.503; 10 more at 1,002 by 1.004: 3.006 + .502 ."""
+    m = market(BOOK, response=LIGHT)
+    m.run(at(1))
+    assert pieces(m.take(at(1), 1, 40, None)) == [(1001 + 2, 30), (1002 + 4, 10)]
+    assert m.displacement(at(1)) == pytest.approx(30 * 0.1 * 1.001**2 + 10 * 0.1 * 1.002**2)
+
+
+@pytest.mark.parametrize(("limit", "most"), [(1000, 0), (1001, 9), (1002, 29), (1003, 49)])
+def test_a_limit_holds_with_the_displacement_in_it(limit: int, most: int) -> None:
+    """A lot at 1,001 displaces by .1002: half of 9 is .45, of 29 1.45, of 49 2.46; of one more each time past the half tick."""
+    m = market((0, SNAPSHOT, [(1, 1000, 10), (-1, 1001, 60)]), response=LIGHT)
+    m.run(at(1))
+    got = pieces(m.take(at(1), 1, 100, limit))
+    assert sum(lots for _, lots in got) == most
+    assert all(price <= limit for price, _ in got)
+
+
+def test_what_fills_while_it_waits_moves_the_quotes_too() -> None:
+    """A lot displaces by .09. 4 make .36, and half of 3 more .495, still the same tick; then trades are shown one away."""
+    later = ((2, TRADE, [(-1, 1000, 6)]), (2, TRADE, [(-1, 1000, 6)]))
+    m = market((0, SNAPSHOT, [(-1, 1001, 50)]), (1, TRADE, [(-1, 1000, 4)]), *later, response=STAYS)
+    m.run(at(0.5))
+    m.rest(1, at(0.5), 1, 1000, 50)
+    assert filled(m, 9) == [(1, 1, 1000, 4), (2, 1, 1000, 3)]
+    assert m.displacement(at(9)) == pytest.approx(0.63)
+
+
+def test_what_waits_pays_half_of_its_own_displacement_in_time() -> None:
+    """A lot displaces by .09: at the price itself 11 go, half of .99 is within half a tick; a tick through it 33."""
+    for price, most in ((1000, 11), (999, 33), (998, 55)):
+        m = market((0, SNAPSHOT, [(-1, 1001, 50)]), (1, TRADE, [(-1, price, 80)]), response=STAYS)
+        m.run(at(0.5))
+        m.rest(1, at(0.5), 1, 1000, 80)
+        assert filled(m, 9) == [(1, 1, 1000, most)]
+
+
+def test_others_cancel_with_what_we_take_and_levels_behind_come_back_in_their_own_time() -> None:
+    """Of 30 at 1,001 we take 10 and 5 more go; of 40 at 1,002 we take 30, and of 10 left 10 can go of the 15."""
+    of = ResponseModel(resilience=Resilience(half_life="10s", half_life_behind="20s", cancels=0.5))
+    m = market(BOOK, response=of)
+    m.run(at(1))
+    m.take(at(1), 1, 10, None)
+    assert m.depth_rows(at(1), np.array([1001, 1002, 1003])).tolist() == [-15, -40]
+    assert m.depth_rows(at(11), np.array([1001, 1002, 1003])).tolist() == [-22, -40]
+    m = market(BOOK, response=of)
+    m.run(at(1))
+    m.take(at(1), 1, 60, None)
+    assert m.depth_rows(at(1), np.array([1001, 1002, 1003])).tolist() == [0, 0]
+    assert m.depth_rows(at(21), np.array([1001, 1002, 1003])).tolist() == [-22, -20]
+
+
+def test_followers_make_trades_of_our_side_larger() -> None:
+    """10 lots call up 80 in all, 80 ln 2 a second at first and half of that a second later, where one side trades 40.
+
+    That is 27.7 / 40 of each recorded buy, 7 lots on 10; sells stay as they are.
+    """
+    followers = Followers(per_lot=8, half_lives=("1s",), volume_per_s=40)
+    of = ResponseModel(resilience=Resilience(half_life=""), followers=followers)
+    for side, expected in ((1, 10 + 7), (-1, 10)):
+        m = market(BOOK, (2, TRADE, [(side, 1000 + side * 50, 10)]), response=of)
+        m.run(at(1))
+        m.take(at(1), 1, 10, None)
+        m.rest(1, at(1), -side, 1000 + side * 50, 40)
+        assert filled(m, 9) == [(2, 1, 1000 + side * 50, expected)]
 
 
 def test_nothing_taken_moves_nothing() -> None:

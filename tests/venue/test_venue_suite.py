@@ -33,8 +33,8 @@ from counterpoise.market.order import (
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, Venue, VenueEvent
 from counterpoise.sim.fees import Fees
-from counterpoise.sim.replay.latency import ConstantLatency, LognormalLatency
-from counterpoise.sim.replay.response import NO_RESPONSE, Response
+from counterpoise.sim.latency import ConstantLatency, LognormalLatency
+from counterpoise.sim.replay.response import NO_RESPONSE, Resilience, ResponseModel
 from counterpoise.sim.replay.venue import SimVenue
 from reference.given_feed import Given
 from reference.message_script import T0, Message, events_of
@@ -367,7 +367,7 @@ RANDOM_VENUES: Final[dict[str, Callable[[Given, int], Venue]]] = {
     "sim": lambda feed, seed: SimVenue(feed, fees=FEES, latency=LATENCY, seed=seed),
     "sim, slow and wide": lambda feed, seed: SimVenue(
         feed,
-        response=Response(refill_half_life="1s"),
+        response=ResponseModel(resilience=Resilience(half_life="1s")),
         fees=FEES,
         latency=LognormalLatency(order="80ms", ack="300ms", feed="5ms", sigma=1.5),
         seed=seed,

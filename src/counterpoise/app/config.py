@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from counterpoise.app.panels import PANEL_FRAMES
+from counterpoise.app.venue_models import VenueConfig
 from counterpoise.balance.parent import ParentConfig
 from counterpoise.core.config import Config
 from counterpoise.core.errors import ConfigError, UnknownName
 from counterpoise.core.units import parse_decimal, parse_duration
 from counterpoise.flow.measures import DEFAULT_BANDS_BPS, QuoteSource
 from counterpoise.risk.limits import Limits
-from counterpoise.sim.fees import Fees
-from counterpoise.sim.replay.latency import ConstantLatency
-from counterpoise.sim.replay.response import Response
 from counterpoise.sim.synthetic.market import MarketConfig
 
 __all__ = ["DataConfig", "FlowConfig", "ReportConfig", "RunConfig", "VenueConfig", "recordings"]
@@ -87,14 +85,6 @@ class ReportConfig(Config, frozen=True, kw_only=True):
                 raise UnknownName("panel in [report] panels", name, PANEL_FRAMES)
         if len(set(self.panels)) < len(self.panels):
             raise ConfigError(f"[report] panels names one twice: {', '.join(self.panels)}; name each once")
-
-
-class VenueConfig(Config, frozen=True, kw_only=True):
-    """Models of the simulated venue."""
-
-    response: Response = Response()
-    fees: Fees = Fees()
-    latency: ConstantLatency = ConstantLatency()
 
 
 class RunConfig(Config, frozen=True, kw_only=True):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from counterpoise.app.config import DataConfig, RunConfig, VenueConfig
+from counterpoise.app.config import DataConfig, RunConfig
 from counterpoise.app.run import Run, run_config
+from counterpoise.app.venue_models import ResponseConfig, VenueConfig
 from counterpoise.balance.parent import ParentConfig
 from counterpoise.core.progress import Progress, silent
 from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.risk.limits import Limits
-from counterpoise.sim.replay.response import Response
 from counterpoise.sim.synthetic.market import default_config
 
 __all__ = ["demo", "demo_config"]
@@ -24,7 +24,7 @@ def demo_config(*, seed: int = 1, duration: str = "10m") -> RunConfig:
         seed=seed,
         data=DataConfig(instrument="sim:BTC-PERP", synthetic=market),
         parent=ParentConfig(side="buy", qty="400", slice="10s", max_participation=0.15, cross_after=0.1, cross_bps=2.0),
-        venue=VenueConfig(response=Response(impact=TransientImpact(bps_per_million=0.7))),
+        venue=VenueConfig(response=ResponseConfig(impact=TransientImpact(bps_per_million=0.7))),
         limits=Limits(max_order_notional=3_000_000.0, max_position=400.0),
     )
 

@@ -13,6 +13,7 @@ from counterpoise.app import figures
 from counterpoise.app.page import STYLE, listing, picture
 from counterpoise.app.panel_sections import market_sections
 from counterpoise.app.run import Run
+from counterpoise.app.venue_models import assumptions
 from counterpoise.core.units import format_time
 
 __all__ = ["render", "write_report"]
@@ -25,12 +26,6 @@ th:first-child, td:first-child, th:last-child, td:last-child { text-align: left;
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px; overflow-x: auto;
       font-size: 13px; }
 """
-_ASSUMPTIONS: Final = (
-    "Our orders join the queue behind all that is displayed; cancels are assumed to come from behind us.",
-    "What we take is gone and refills exponentially; it also shifts every quote and later trade by a transient impact.",
-    "What fills us while we wait moves nothing: that flow is in the recording already. Nobody else reacts to us.",
-    "Timing is what the recorded market did meanwhile; impact is what our own trading did to the price we got.",
-)
 
 
 def write_report(run: Run) -> Path:
@@ -74,7 +69,8 @@ def render(run: Run) -> str:
         ),
         *(market.get(name, "") for name in ("absorption", "sweeps", "manipulation", "absent")),
         f"<h2>Data quality</h2><div class='wide'>{run.quality.to_html()}</div>",
-        "<h2>Assumptions</h2><ul>" + "".join(f"<li>{escape(text)}</li>" for text in _ASSUMPTIONS) + "</ul>",
+        "<h2>Assumptions</h2><ul>" + "".join(f"<li>{escape(text)}</li>" for text in assumptions(run.models)) + "</ul>",
+        "" if run.models.fit is None else f"<h2>Fitted response</h2><div class='wide'>{run.models.fit.to_html()}</div>",
         f"<h2>Configuration</h2><p class='note'>Hash {summary['config_hash']}, data {summary['data_hash']}, "
         f"seed {summary['seed']}, counterpoise {summary['version']}.</p><pre>{escape(_config(run))}</pre>",
     ]

@@ -24,6 +24,7 @@ from counterpoise.app.data import WatchedFeed, open_feed
 from counterpoise.app.flows import explained
 from counterpoise.app.frames import DepthPicture, RunFrames, run_frames
 from counterpoise.app.panels import panel_frames
+from counterpoise.app.venue_models import HeldFeed, VenueModels, venue_models
 from counterpoise.balance.parent import Parent
 from counterpoise.balance.tca import Executions, Shortfall, shortfall
 from counterpoise.core.clock import SimClock
@@ -53,6 +54,7 @@ class Run:
 
     config: RunConfig
     instrument: Instrument
+    models: VenueModels
     summary: dict[str, Any]
     shortfall: Shortfall
     frames: RunFrames
@@ -85,8 +87,18 @@ def run_config(config: RunConfig, *, config_path: Path, out: Path, progress: Pro
         raise ConfigError(f"[data] instrument {config.data.instrument!r} is not among {[i.id for i in feed.instruments]}")
     if config.data.min_notional:
         instrument = msgspec.structs.replace(instrument, min_notional=config.data.min_notional)
-    watched, models = WatchedFeed(feed, instrument), config.venue
-    venue = SimVenue(watched, response=models.response, fees=models.fees, latency=models.latency, seed=config.seed)
+    held = HeldFeed(feed) if config.venue.needs_events else None
+    events_of = None if held is None else held.events[instrument.id]
+    models = venue_models(config.venue, instrument, events=events_of, folder=config_path.parent, seed=config.seed)
+    watched = WatchedFeed(held or feed, instrument)
+    venue = SimVenue(
+        watched,
+        response=models.response,
+        queue=models.queue,
+        fees=config.venue.fees,
+        latency=models.latency,
+        seed=config.seed,
+    )
     picture = DepthPicture(venue, instrument, at_least_ns=parse_duration(config.flow.every))
     result, parent = _session(config, venue, instrument, out, picture, progress)
     stale_ns = parse_duration(config.flow.stale_after)
@@ -96,9 +108,12 @@ def run_config(config: RunConfig, *, config_path: Path, out: Path, progress: Pro
     panels = panel_frames(events, instrument, panels=config.report.panels, every=Bins.parse(config.flow.every))
     frames = run_frames(result, instrument, venue.contexts(), picture, panels)
     summary = _summary(config, parent, result, cost=cost, frames=frames, data_hash=data_hash)
+    summary["venue"] = models.told(config.venue)
     _write(out, config, summary, frames, quality)
+    if models.fit is not None:
+        (out / "response.json").write_bytes(models.fit.to_json())
     filled = instrument.qty_grid.decimal(parent.filled_lots)
-    return Run(config, instrument, summary, cost, frames, quality, result.fills, filled, out)
+    return Run(config, instrument, models, summary, cost, frames, quality, result.fills, filled, out)
 
 
 def save(run: Run, store: str) -> None:

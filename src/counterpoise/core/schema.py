@@ -19,7 +19,7 @@ _TICK = pa.schema(
         ("id", pa.int64()),  # venue's update or trade id, -1 when none
         ("kind", pa.uint8()),  # counterpoise.market.event
         ("side", pa.int8()),  # +1 bid/buy, -1 ask/sell, 0 unknown
-        ("flags", pa.uint8()),  # FIRST | LAST of the message
+        ("flags", pa.uint8()),  # FIRST | LAST of the message, ORDER where id is an order's
         ("price_ticks", pa.int64()),
         ("qty_lots", pa.int64()),
     ]

@@ -16,7 +16,7 @@ import polars as pl
 from counterpoise.core.arrays import Int1D, Int8_1D, UInt8_1D
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.kernels.codes import DELTA, FIRST, GAP, LAST, LIQUIDATION, QUOTE, SNAPSHOT, TRADE
+from counterpoise.market.kernels.codes import DELTA, FIRST, GAP, LAST, LIQUIDATION, ORDER, QUOTE, SNAPSHOT, TRADE
 
 __all__ = [
     "BOOK_KINDS",
@@ -25,6 +25,7 @@ __all__ = [
     "GAP",
     "LAST",
     "LIQUIDATION",
+    "ORDER",
     "QUOTE",
     "SNAPSHOT",
     "TRADE",
@@ -49,7 +50,8 @@ class Events(NamedTuple):
     seq : (n,) int64
         Ordinal of the message in its source: settles the order of equal times.
     id : (n,) int64
-        The venue's own number: last update id of a book message, trade id of a trade; −1 when there is none.
+        The venue's own number: last update id of a book message, trade id of a trade; −1 when there is none. With the flag
+        ORDER that of the one order that changed the level, or was traded with.
     kind : (n,) uint8
     side : (n,) int8
         +1 bid or buy, −1 ask or sell, 0 unknown.

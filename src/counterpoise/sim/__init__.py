@@ -10,32 +10,42 @@ from counterpoise.sim.agents.detection import (
     least_detectable,
 )
 from counterpoise.sim.agents.ordinary_flow import OrdinaryFlow, aggressive_orders, fit_ordinary_flow
+from counterpoise.sim.connection import Connection
 from counterpoise.sim.defi.deposits import DepositRun, run_on_deposits
 from counterpoise.sim.defi.lending import LendingCascade, LendingRules, health_factor, lending_cascade
 from counterpoise.sim.fees import Fees
+from counterpoise.sim.latency import ConstantLatency, Latency, LognormalLatency, SampledLatency
 from counterpoise.sim.leverage.accounts import Accounts, AccountsConfig
 from counterpoise.sim.leverage.cascade import CascadeResult
 from counterpoise.sim.leverage.cascade_config import CascadeConfig, Policy
 from counterpoise.sim.leverage.funds import FundsConfig, fund_market
 from counterpoise.sim.maker import MakerModel, maker_paths, maker_quotes
-from counterpoise.sim.replay.latency import ConstantLatency, Latency, LognormalLatency
+from counterpoise.sim.recorded_latency import OrderDelays, RecordedDelays, RecordedLatency
 from counterpoise.sim.replay.market import ReplayMarket
-from counterpoise.sim.replay.response import NO_RESPONSE, Response
+from counterpoise.sim.replay.queue import QUEUE_MODELS, QueueModel
+from counterpoise.sim.replay.response import NO_FOLLOWERS, NO_RESPONSE, Followers, Resilience, ResponseModel
+from counterpoise.sim.replay.response_fit import Estimate, ResponseFit, fit_response
+from counterpoise.sim.replay.round_trips import RoundTrips, round_trip_costs
 from counterpoise.sim.replay.venue import FillContext, SimVenue
 from counterpoise.sim.synthetic.market import MarketConfig, SyntheticFeed, TokenConfig, default_config, generate
 
 __all__ = [
+    "NO_FOLLOWERS",
     "NO_RESPONSE",
+    "QUEUE_MODELS",
     "Accounts",
     "AccountsConfig",
     "Adversary",
     "AdversaryConfig",
     "CascadeConfig",
     "CascadeResult",
+    "Connection",
     "ConstantLatency",
     "DepositRun",
+    "Estimate",
     "Fees",
     "FillContext",
+    "Followers",
     "FundsConfig",
     "Latency",
     "LendingCascade",
@@ -43,10 +53,18 @@ __all__ = [
     "LognormalLatency",
     "MakerModel",
     "MarketConfig",
+    "OrderDelays",
     "OrdinaryFlow",
     "Policy",
+    "QueueModel",
+    "RecordedDelays",
+    "RecordedLatency",
     "ReplayMarket",
-    "Response",
+    "Resilience",
+    "ResponseFit",
+    "ResponseModel",
+    "RoundTrips",
+    "SampledLatency",
     "SimVenue",
     "SyntheticFeed",
     "TokenConfig",
@@ -58,6 +76,7 @@ __all__ = [
     "detectability",
     "detection_delay",
     "fit_ordinary_flow",
+    "fit_response",
     "fund_market",
     "generate",
     "health_factor",
@@ -66,5 +85,6 @@ __all__ = [
     "lending_cascade",
     "maker_paths",
     "maker_quotes",
+    "round_trip_costs",
     "run_on_deposits",
 ]

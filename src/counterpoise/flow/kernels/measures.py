@@ -164,7 +164,7 @@ def _book_row(
         key = side * price_ticks
         set_level(book, index, key, lots)
         top = key >= state[TOP_KEY + index * LEVELS + LEVELS - 1]
-        single = flags == FIRST | LAST and source == DEPTH and lots > 0
+        single = flags & (FIRST | LAST) == FIRST | LAST and source == DEPTH and lots > 0
         if single and top and _size_changed(state, index, key, lots, ts, match_ns):
             return
         if top:

@@ -15,6 +15,7 @@ LIQUIDATION: Final = 5  # side is the forced order's: +1 closes a short
 # flags: where a row stands in its message
 FIRST: Final = 1
 LAST: Final = 2
+ORDER: Final = 4  # and that its id names one order of the book: its own change of the level, or the order that was traded with
 
 # state of a book; of two states the greater is the worse
 SYNCED: Final = 0

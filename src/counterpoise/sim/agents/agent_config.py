@@ -340,7 +340,7 @@ def agent_market_config(*, seed: int = 0, duration: str = "10m", tokens: int = 6
         tokens=every[:tokens],
         venues=houses[:venues],
         kinds=("perp", "spot"),
-        makers=(MakerConfig(), MakerConfig(rule="avellaneda", count=1, looks_per_s=2.0, half_spread_bps=0.5, clips=1.0)),
+        makers=(MakerConfig(), MakerConfig(rule="avellaneda", count=1, looks_per_s=2.0, half_spread_bps=0.5, clips=0.5)),
         trends=(
             TrendConfig(horizon="15s", gain=0.4),
             TrendConfig(horizon="240s", gain=0.4),

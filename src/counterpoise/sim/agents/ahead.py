@@ -44,10 +44,10 @@ class AheadConfig(Config, frozen=True, kw_only=True):
     """
 
     threshold: float = 14.0
-    drop: float = 4.0
+    drop: float = 8.0
     hold: str = "10m"
-    most_clips: float = 50.0
-    order_clips: float = 2.0
+    most_clips: float = 15.0
+    order_clips: float = 0.5
     slip_bps: float = 2.0
     looks_per_s: float = 5.0
     delay: str = "10ms"

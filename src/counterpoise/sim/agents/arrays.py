@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
@@ -12,7 +13,7 @@ from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.sim.agents.kernels import layout as at
 from counterpoise.sim.kernels.random import TABLE_BITS
 
-__all__ = ["AgentLine", "Draft", "distance_table", "lognormal_table"]
+__all__ = ["AgentLine", "Draft", "distance_table", "lognormal_table", "slots"]
 
 _QUANTILES: Final = (np.arange(1 << TABLE_BITS) + 0.5) / (1 << TABLE_BITS)
 
@@ -98,9 +99,13 @@ def slots(size: int, values: Mapping[int, float]) -> Float1D:
 
 def lognormal_table(median: float, sigma: float) -> Int1D:
     """Quantiles of a lognormal size in lots, one at least."""
+    return np.maximum(np.rint(median * np.exp(sigma * _normal_quantiles())), 1).astype(np.int64)
+
+
+@cache
+def _normal_quantiles() -> Float1D:
     normal = NormalDist()
-    z = np.array([normal.inv_cdf(q) for q in _QUANTILES])
-    return np.maximum(np.rint(median * np.exp(sigma * z)), 1).astype(np.int64)
+    return np.array([normal.inv_cdf(q) for q in _QUANTILES])
 
 
 def distance_table(exponent: float, *, step: int, reach: int) -> Int1D:

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from counterpoise.core.arrays import Float1D
+from counterpoise.core.arrays import Float1D, Float3D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import BPS, parse_duration
 from counterpoise.sim.agents.agent_config import AgentMarketConfig
@@ -20,7 +20,7 @@ from counterpoise.sim.agents.kernels import loop
 from counterpoise.sim.agents.kernels import metaorder as o
 from counterpoise.sim.agents.world import AgentWorld, build_world
 
-__all__ = ["impact_path", "metaorder_line", "with_metaorder"]
+__all__ = ["impact", "metaorder_line", "metaorder_paths", "with_metaorder"]
 
 _SLIP: Final = 100 * BPS
 
@@ -73,10 +73,10 @@ def with_metaorder(config: AgentMarketConfig, line: AgentLine) -> AgentWorld:
     return world
 
 
-def impact_path(
+def metaorder_paths(
     config: AgentMarketConfig, market: int, *, lots: int, child_lots: int, every: str, ends: Sequence[float]
-) -> Float1D:
-    """Mean move of the log price in the direction of an order beyond that of the value, of the order bought and sold.
+) -> Float3D:
+    """How far log price and log value moved since an order began, the order bought and, in the same world, sold.
 
     Parameters
     ----------
@@ -89,16 +89,32 @@ def impact_path(
 
     Returns
     -------
-    (n,) float64
-        In log price. No expectation: average over seeds.
+    (2, n, 2) float64
+        Bought and sold, times, price and value. `impact` makes one number of each time.
     """
     duration_ns = -(-lots // child_lots) * parse_duration(every)
-    token, moves = config.places[market].token, np.zeros(len(ends))
-    for side in (1, -1):
+    token, moves = config.places[market].token, np.zeros((2, len(ends), 2))
+    for row, side in enumerate((1, -1)):
         world = with_metaorder(config, metaorder_line(config, market, side=side, lots=lots, child_lots=child_lots, every=every))
         world.pass_unseen(config.start_ns)
-        before = world.log_mids()[market] - world.log_values()[token]
+        before = world.log_mids()[market], world.log_values()[token]
         for i, end in enumerate(ends):
             world.pass_unseen(config.start_ns + int(end * duration_ns))
-            moves[i] += 0.5 * side * (world.log_mids()[market] - world.log_values()[token] - before)
+            moves[row, i] = world.log_mids()[market] - before[0], world.log_values()[token] - before[1]
     return moves
+
+
+def impact(paths: Float3D) -> Float1D:
+    """Mean move of the log price in the direction of the order beyond that of the value: no expectation, average over seeds.
+
+    Parameters
+    ----------
+    paths : (2, n, 2) float64
+        As `metaorder_paths`.
+
+    Returns
+    -------
+    (n,) float64
+    """
+    gap = paths[:, :, 0] - paths[:, :, 1]
+    return np.asarray(0.5 * (gap[0] - gap[1]))

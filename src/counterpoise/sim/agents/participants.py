@@ -64,12 +64,12 @@ class CrowdConfig(Config, frozen=True, kw_only=True):
     near_exponent: float = 1.0
     reach_bps: float = 25.0
     step_bps: float = 0.02
-    limit_clips: float = 0.03
+    limit_clips: float = 0.02
     limit_sigma: float = 1.3
     market_clips: float = 0.3
     market_sigma: float = 1.5
     slip_bps: float = 20.0
-    parents: int = 12
+    parents: int = 6
     parent_exponent: float = 1.5
     parent_most: int = 5_000
 
@@ -124,12 +124,12 @@ class PatientConfig(Config, frozen=True, kw_only=True):
     count: int = 600
     thoughts_per_s: float = 0.25
     enter: float = 0.05
-    memory: str = "8m"
-    step_bps: float = 1.5
+    memory: str = "12m"
+    step_bps: float = 2.0
     reach_bps: float = 60.0
     news_share: float = 1.0
     anchor: float = 0.1
-    clips: float = 20.0
+    clips: float = 25.0
     sigma: float = 0.7
 
     def __post_init__(self) -> None:
@@ -156,6 +156,11 @@ class PatientConfig(Config, frozen=True, kw_only=True):
     def leave(self) -> float:
         """Chance of leaving at a thought."""
         return 1e9 / (self.thoughts_per_s * parse_duration(self.memory))
+
+    @property
+    def depth_bps(self) -> float:
+        """√(D/ν), over which the book thins towards the price: D is half the square of a step a thought, ν the leaving rate."""
+        return float(self.step_bps * (0.5 / self.leave) ** 0.5)
 
 
 class MakerConfig(Config, frozen=True, kw_only=True):
@@ -189,13 +194,13 @@ class MakerConfig(Config, frozen=True, kw_only=True):
 
     rule: Literal["gueant", "avellaneda"] = "gueant"
     count: int = 2
-    half_spread_bps: float = 0.03
-    risk: float = 0.2
-    levels: int = 5
-    gap_bps: float = 0.2
-    clips: float = 0.5
+    half_spread_bps: float = 0.01
+    risk: float = 0.15
+    levels: int = 8
+    gap_bps: float = 0.15
+    clips: float = 0.25
     growth: float = 1.4
-    bound: float = 8.0
+    bound: float = 16.0
     fair_time: str = "500ms"
     news_share: float = 0.8
     news_lag: str = "200ms"
@@ -291,7 +296,7 @@ class InformedConfig(Config, frozen=True, kw_only=True):
     error_bps: float = 0.3
     error_time: str = "5s"
     adapt: str = "15s"
-    threshold_bps: float = 1.5
+    threshold_bps: float = 2.0
     most_clips: float = 30.0
     order_clips: float = 2.0
     slip_bps: float = 1.0

@@ -122,6 +122,8 @@ def _patient(config: AgentMarketConfig, draft: Draft, market: int, sizes: _Sizes
         p.P_REACH: patient.reach_bps * BPS,
         p.P_NEWS: patient.news_share,
         p.P_ANCHOR: patient.anchor,
+        p.P_LIVE: patient.enter / (patient.enter + patient.leave),
+        p.P_DEPTH: patient.depth_bps * BPS,
     }
     return AgentLine("patient", loop.PATIENT, market, -1, -1, 0, rate, ints, reals, (p.PATIENT_INTS, p.PATIENT_REALS))
 

@@ -10,14 +10,12 @@ from typing import Final
 import numpy as np
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, UInt2D
-from counterpoise.core.units import BPS, SECOND_NS, Grid
+from counterpoise.core.units import SECOND_NS, Grid
 from counterpoise.sim.agents.agent_config import AgentMarketConfig, AgentToken, Place
 from counterpoise.sim.agents.arrays import AgentLine, Draft, slots
 from counterpoise.sim.agents.kernels import layout as at
 from counterpoise.sim.agents.kernels import loop, values
 from counterpoise.sim.agents.kernels.alarms import set_alarm, sort_alarms
-from counterpoise.sim.agents.kernels.patient import show_patient
-from counterpoise.sim.agents.kernels.post import carry_out
 from counterpoise.sim.agents.kernels.wire import position_of
 from counterpoise.sim.agents.option_agents import opening_ticks
 from counterpoise.sim.agents.option_chain import OptionChainConfig
@@ -199,7 +197,7 @@ def _resting_orders(config: AgentMarketConfig) -> int:
 
 
 def build_world(config: AgentMarketConfig, *, extra: Sequence[AgentLine] = (), own_accounts: int = 0) -> AgentWorld:
-    """The world at its opening: books hold the patient traders, everyone else is about to wake.
+    """The world at its opening: everyone is about to wake, patient traders first, who fill the books.
 
     Parameters
     ----------
@@ -239,7 +237,6 @@ def build_world(config: AgentMarketConfig, *, extra: Sequence[AgentLine] = (), o
     )
     _open_accounts(made)
     _set_alarms(made, np.random.default_rng(seeds[1]))
-    _show_patient(made)
     return made
 
 
@@ -351,26 +348,11 @@ def _open_accounts(made: AgentWorld) -> None:
 
 
 def _set_alarms(made: AgentWorld, rng: np.random.Generator) -> None:
-    """First wakes, spread over the mean time between an agent's wakes; the grid begins at once."""
+    """First wakes, spread over the mean time between an agent's wakes; the grid and patient traders begin at once."""
     tree, opening = int(made.world[at.TREE]), made.config.opening_ns
     spread = rng.random(len(made.lines))
     for leaf, line in enumerate(made.lines):
-        wait = spread[leaf] / line.rate if leaf else 0.0
+        at_once = line.kind in (loop.GRID, loop.PATIENT)
+        wait = 0.0 if at_once else spread[leaf] / line.rate
         made.world[tree + leaf] = opening + ceil(wait * SECOND_NS)
     sort_alarms(made.world, tree, int(made.world[at.LEAVES]))
-
-
-def _show_patient(made: AgentWorld) -> None:
-    """Let the patient traders' book stand as it does on average (`patient.show_patient`)."""
-    patient = made.config.patient
-    live = patient.enter / (patient.enter + patient.leave)
-    diffusion = 0.5 * patient.thoughts_per_s * (patient.step_bps * BPS) ** 2
-    memory_s = 1 / (patient.leave * patient.thoughts_per_s)
-    depth = (diffusion * memory_s) ** 0.5
-    for row, line in enumerate(made.lines):
-        if line.kind == loop.PATIENT:
-            agent = int(made.world[at.AGENT_ROWS]) + row * at.AGENT_SIZE
-            for one in range(patient.count):
-                show_patient(made.world, made.reals, made.rng, made.ex, agent, one, live, depth)
-                carry_out(made.world, made.ex, made.tape, made.reports, agent)
-                made.clear()

@@ -7,24 +7,34 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from counterpoise.core.arrays import Float1D, Int1D, Int2D
-from counterpoise.core.errors import InputError
+from counterpoise.core.arrays import Int1D
+from counterpoise.core.errors import DataError, InputError
+from counterpoise.core.units import BPS
 from counterpoise.market.book import grow_ladder, new_ladder
-from counterpoise.market.event import Events
+from counterpoise.market.event import DELTA, ORDER, Events
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.kernels.book import STATE, STATUS_SIZE
-from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, quantity_at
+from counterpoise.market.kernels.book import STATE
+from counterpoise.market.kernels.ladder import BEST, HEAD, NO_KEY, room
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook
 from counterpoise.sim.kernels import replay as k
-from counterpoise.sim.replay.response import Response
+from counterpoise.sim.kernels import replay_orders as own
+from counterpoise.sim.kernels import replay_state as at
+from counterpoise.sim.kernels.consumption import shown_depth
+from counterpoise.sim.kernels.displacement import remembered
+from counterpoise.sim.replay.queue import QueueModel
+from counterpoise.sim.replay.response import NO_RESPONSE, ResponseModel
 
-__all__ = ["Execution", "ReplayMarket"]
+__all__ = ["CONSERVATIVE", "Execution", "ReplayMarket"]
 
+CONSERVATIVE: Final = QueueModel()
 _TAKEN_ROWS: Final = 4096
 _ORDER_ROWS: Final = 1024
 _FILL_ROWS: Final = 1024  # at least as many as orders
+_JOINED_ROWS: Final = 4096
 _FAR_PRICE: Final = 2**61
+_MILLION: Final = 1e6
+_STATES: Final = tuple(BookState(i) for i in range(len(BookState)))
 
 
 class Execution(NamedTuple):
@@ -39,46 +49,70 @@ class Execution(NamedTuple):
 class ReplayMarket:
     """Replays one instrument's events and answers to our orders.
 
-    Queue model (conservative): an order joins behind all that is displayed at its price; trades at the price eat what is ahead
-    first; cancels are assumed to come from behind us until the level is smaller than what is ahead; when our own impact moves
-    the quotes, all that then stands at our price is ahead of us. An order is filled by a trade through its price, by a trade at
-    its price once nothing is ahead, or when the opposite side moves onto its price, by what stands there. Of our own orders the
-    best price goes first, then the oldest. Nothing is filled while the book is not SYNCED.
+    An order joins behind all that is displayed at its price; `queue` says what becomes of that. It is filled by a trade through
+    its price, by a trade at its price once nothing is ahead, or when the opposite side moves onto its price, by what stands
+    there. Of our own orders the best price goes first, then the oldest. Nothing is filled while the book is not SYNCED.
+
+    Every fill of ours, taken or given, displaces the quotes as `response` says, and pays half of its own displacement: what we
+    take in price, and what waits in fills, since the quotes must come so much further to reach it. When the displacement
+    becomes another tick, all that then stands at our price is ahead of us.
 
     Parameters
     ----------
-    response : Response
+    response : ResponseModel
         What our own orders leave behind; with `NO_RESPONSE` the book shown is the recorded one exactly.
+    queue : QueueModel
+
+    Raises
+    ------
+    InputError
+        If `response` calls up followers without saying how much trades.
     """
 
-    def __init__(self, instrument: Instrument, response: Response) -> None:
-        self.instrument = instrument
-        self._impact = response.impact
-        self._half_life_ns = response.refill_half_life_ns
+    def __init__(self, instrument: Instrument, response: ResponseModel = NO_RESPONSE, queue: QueueModel = CONSERVATIVE) -> None:
+        self.instrument, self.response, self.queue = instrument, response, queue
+        resilience = response.resilience
         self._book = new_ladder()
-        self._status = np.zeros(STATUS_SIZE, np.int64)
-        self._status[STATE] = BookState.GAPPED
+        self._standing = np.zeros(at.STANDING_SIZE, np.int64)
+        self._standing[STATE] = BookState.GAPPED
+        self._standing[at.WAKE_NS] = at.NEVER
+        self._standing[at.HALF_NS] = resilience.half_life_ns
+        self._standing[at.HALF_BEHIND_NS] = resilience.half_life_behind_ns
+        self._standing[at.MODEL] = queue.code
+        self._standing[at.INVERSE] = instrument.inverse
+        self._shift, self._flow = response.memories()
+        self._terms = np.zeros(at.TERMS_SIZE)
+        worth = float(instrument.notional(1, 1)) / _MILLION
+        self._terms[at.PUSH] = response.impact.bps_per_million * BPS * worth
+        self._terms[at.CANCELS] = resilience.cancels
+        self._terms[at.VOLUME] = response.lots_per_ns(instrument)
+        self._terms[at.POWER_OF] = queue.power
         self._waiting: list[Events] = []
         self._done = 0  # rows of the first waiting piece
-        self._shift: Float1D = np.zeros(0)  # empty until something was taken: then nothing is to be decayed
-        self._rates = self._impact.rates
-        self._shift_ns = 0
-        self._taken = np.zeros((_TAKEN_ROWS, k.TAKEN_COLUMNS), np.int64)
-        self._room = np.zeros((_ORDER_ROWS, k.ORDER_COLUMNS), np.int64)
-        self._orders: Int2D = self._room[:0]
-        self._numbers: list[int] = []
-        self._standing = np.zeros(k.STANDING_SIZE, np.int64)
-        self._fills = np.zeros((_FILL_ROWS, k.FILL_COLUMNS), np.int64)
+        self._orders = np.zeros((_ORDER_ROWS, at.ORDER_COLUMNS), np.int64)
+        self._places = np.zeros((_ORDER_ROWS, at.PLACE_COLUMNS))
+        self._joined = np.zeros((_JOINED_ROWS if queue.code == at.EXACT else 1, 2), np.int64)
+        self._taken = np.zeros((_TAKEN_ROWS, at.TAKEN_COLUMNS), np.int64)
+        self._fills = np.zeros((_FILL_ROWS, at.FILL_COLUMNS), np.int64)
         self._top = np.zeros(4, np.int64)
 
     @property
     def state(self) -> BookState:
-        return BookState(int(self._status[STATE]))
+        return _STATES[int(self._standing[STATE])]
 
     def feed(self, events: Events) -> None:
-        """Append events that lie after all fed before."""
-        if events.rows:
-            self._waiting.append(events)
+        """Append events that lie after all fed before.
+
+        Raises
+        ------
+        DataError
+            If the queue is to be exact and a change of the book names no order.
+        """
+        if not events.rows:
+            return
+        if self.queue.code == at.EXACT:
+            _require_orders(events, self.instrument.id)
+        self._waiting.append(events)
 
     def run(self, until_ns: int) -> list[Execution]:
         """Replay rows with ts_local < until_ns, up to the first row that fills a resting order.
@@ -90,15 +124,16 @@ class ReplayMarket:
             self._make_room()
             self._done, found = k.replay_rows(
                 self._book,
-                self._status,
-                self._orders,
-                self._taken,
                 self._standing,
+                self._terms,
+                self._orders,
+                self._places,
+                self._joined,
+                self._taken,
                 self._shift,
-                self._rates,
-                self._shift_ns,
-                self._half_life_ns,
+                self._flow,
                 events.ts_local,
+                events.id,
                 events.kind,
                 events.side,
                 events.flags,
@@ -109,142 +144,149 @@ class ReplayMarket:
                 self._fills,
             )
             if found:
-                executions = self._executions(found)
-                self._drop_filled()
-                return executions
+                own.drop_filled(self._orders, self._places, self._standing)
+                return self._executions(found)
             if self._done == events.rows:
                 self._waiting.pop(0)
                 self._done = 0
-            elif int(events.ts_local[self._done]) < until_ns:
-                self._book = grow_ladder(self._book)
+            elif events.ts_local[self._done] < until_ns:
+                self._grow(int(events.side[self._done]))
             else:
                 break
         return []
 
     def _make_room(self) -> None:
         """A kernel may take from as many more levels as it may write fills."""
-        if len(self._taken) - int(self._standing[k.TAKEN_ROWS]) < len(self._fills):
+        if len(self._taken) - self._standing[at.TAKEN_ROWS] < len(self._fills):
             self._taken = np.concatenate([self._taken, np.zeros_like(self._taken)])
 
+    def _grow(self, side: int) -> None:
+        """A kernel stopped for want of room."""
+        if room(self._book, (1 - side) >> 1):
+            self._joined = np.concatenate([self._joined, np.zeros_like(self._joined)])
+        else:
+            self._book = grow_ladder(self._book)
+
     def _executions(self, found: int) -> list[Execution]:
-        return [
-            Execution(ts_ns, self._numbers[row] if row >= 0 else -1, price, lots)
-            for ts_ns, row, price, lots in self._fills[:found].tolist()
-        ]
-
-    def _drop_filled(self) -> None:
-        for row in np.flatnonzero(self._orders[:, k.LEFT] == 0)[::-1].tolist():
-            self._drop(row)
-
-    def _drop(self, row: int) -> None:
-        self._numbers.pop(row)
-        self._orders[row:-1] = self._orders[row + 1 :]
-        self._orders = self._room[: len(self._numbers)]
+        return [Execution._make(fill) for fill in self._fills[:found].tolist()]
 
     def shift_ticks(self, ts_ns: int) -> int:
         """By how many ticks our own impact displaces the quotes at a time."""
-        return int(np.rint(k.shift_at(self._shift, self._rates, self._shift_ns, ts_ns))) if len(self._shift) else 0
+        return round(self.displacement(ts_ns))
+
+    def displacement(self, ts_ns: int) -> float:
+        """The same before it is rounded to ticks."""
+        return float(remembered(self._shift, self._standing[at.SHIFT_NS], ts_ns))
 
     def top(self, ts_ns: int) -> TopOfBook:
         """Best prices and sizes as shown to us."""
-        k.show_top(
-            self._book,
-            self._taken,
-            self._standing[k.TAKEN_ROWS],
-            self._shift,
-            self._rates,
-            self._shift_ns,
-            ts_ns,
-            self._half_life_ns,
-            self._top,
-        )
+        k.show_top(self._book, self._taken, self._standing, self._shift, ts_ns, self._top)
         bid, bid_lots, ask, ask_lots = self._top.tolist()
-        return TopOfBook(bid, bid_lots, ask, ask_lots, self.state)
+        return TopOfBook(bid, bid_lots, ask, ask_lots, _STATES[self._standing[STATE]])
 
     def recorded_mid_ticks(self) -> float:
         """Mid of the recording, which knows nothing of us; NaN when a side is empty."""
         bid, ask = int(self._book[BEST]), int(self._book[HEAD + BEST])
         return float("nan") if NO_KEY in (bid, ask) else (bid - ask) / 2
 
+    def mid_before_fill(self, ts_ns: int) -> float:
+        """Mid as shown at a time, less what the fill of resting orders at that time moved it by; NaN when a side is empty."""
+        top = self.top(ts_ns)
+        moved = self.shift_ticks(ts_ns) - int(self._standing[at.FILLED_AT])
+        return (top.bid_ticks + top.ask_ticks) / 2 - moved if top.bid_ticks and top.ask_ticks else float("nan")
+
     def take(self, ts_ns: int, side: int, lots: int, limit_ticks: int | None) -> list[Execution]:
-        """Take from the opposite side now, at shown prices no worse than the limit; then the quotes shift."""
+        """Take from the opposite side now, at shown prices no worse than the limit; then the quotes move."""
         limit = side * _FAR_PRICE if limit_ticks is None else limit_ticks
-        if self._half_life_ns:
-            self._standing[k.TAKEN_ROWS] = k.forget(self._taken, self._standing[k.TAKEN_ROWS], ts_ns, self._half_life_ns)
         out: list[Execution] = []
         left, full = lots, True
         while left and full:
-            found = self._sweep(ts_ns, side, left, limit)
-            full = found == len(self._fills)
-            if full and not self._half_life_ns:  # nothing was left behind: do it again with room for all
+            pieces = self._executions(self._sweep(ts_ns, side, left, limit))
+            filled = sum(piece.qty_lots for piece in pieces)
+            full = len(pieces) == len(self._fills)
+            if full and filled < left and not self._standing[at.HALF_NS]:  # the kernel left all as it was
                 self._fills = np.concatenate([self._fills, np.zeros_like(self._fills)])
                 continue
-            out += self._executions(found)
-            left -= int(self._fills[:found, 3].sum())
-        self._move(ts_ns, side, out)
+            out += pieces
+            left -= filled
         return out
 
     def _sweep(self, ts_ns: int, side: int, lots: int, limit: int) -> int:
         """Take from as many levels as `_fills` has rows for; returns how many."""
         self._make_room()
-        rows, shift = self._standing[k.TAKEN_ROWS], self.shift_ticks(ts_ns)
-        found, self._standing[k.TAKEN_ROWS] = k.take(
-            self._book, self._taken, rows, side, limit, lots, shift, ts_ns, self._half_life_ns, self._fills
+        return int(
+            own.take(
+                self._book,
+                self._orders,
+                self._places,
+                self._taken,
+                self._standing,
+                self._terms,
+                self._shift,
+                self._flow,
+                ts_ns,
+                side,
+                lots,
+                limit,
+                self._fills,
+            )
         )
-        return int(found)
-
-    def _move(self, ts_ns: int, side: int, executions: list[Execution]) -> None:
-        """Shift the quotes by what was taken."""
-        if not executions or not self._impact.bps_per_million:
-            return
-        ticks = 0.0
-        for fill in executions:
-            notional = float(self.instrument.notional(fill.price_ticks, fill.qty_lots))
-            ticks += self._impact.ticks_per_lot(notional_per_lot=notional, price_ticks=fill.price_ticks)
-        added = side * ticks * self._impact.shares
-        decayed = self._shift * np.exp(-self._rates * (ts_ns - self._shift_ns)) if len(self._shift) else 0.0
-        self._shift, self._shift_ns = decayed + added, ts_ns
-        k.requeue(self._book, self._orders, self._standing, self.shift_ticks(ts_ns))
 
     def rest(self, number: int, ts_ns: int, side: int, price_ticks: int, lots: int) -> None:
         """Put an order into the book behind all that is displayed at its price."""
-        count = len(self._numbers)
-        if count == _ORDER_ROWS:
+        if self._standing[at.ORDER_ROWS] == _ORDER_ROWS:
             raise InputError(f"{self.instrument.id}: {_ORDER_ROWS} orders rest already; cancel some first")
-        queue = int(quantity_at(self._book, (1 - side) >> 1, side * (price_ticks - self.shift_ticks(ts_ns))))
-        better = -self._orders[:, k.SIDE] * self._orders[:, k.PRICE]  # smaller goes first
-        row = int(np.searchsorted(better, -side * price_ticks, side="right"))
-        if row and better[row - 1] == -side * price_ticks:  # never ahead of an older order of ours
-            queue = max(queue, int(self._orders[row - 1, k.QUEUE]))
-        self._room[row + 1 : count + 1] = self._room[row:count]
-        self._room[row] = side, price_ticks, lots, queue
-        self._orders = self._room[: count + 1]
-        self._numbers.insert(row, number)
+        own.rest(
+            self._book,
+            self._orders,
+            self._places,
+            self._standing,
+            self._terms,
+            self._shift,
+            number,
+            ts_ns,
+            side,
+            price_ticks,
+            lots,
+        )
 
     def remove(self, number: int) -> int:
         """Take an order out of the book; returns the lots that were left, 0 when it does not rest."""
-        if number not in self._numbers:
-            return 0
-        row = self._numbers.index(number)
-        left = int(self._orders[row, k.LEFT])
-        self._drop(row)
-        return left
+        return int(own.remove(self._orders, self._places, self._standing, number))
 
     def shrink(self, number: int, lots: int) -> None:
         """Make a resting order smaller; it keeps its place in the queue."""
-        self._orders[self._numbers.index(number), k.LEFT] = lots
+        row = own.row_of(self._orders, self._standing, number)
+        if row < 0:
+            raise InputError(f"{self.instrument.id}: order {number} does not rest, so it cannot be made smaller")
+        self._orders[row, at.LEFT] = lots
 
     def left(self, number: int) -> int:
         """Lots of a resting order, 0 when it does not rest."""
-        return int(self._orders[self._numbers.index(number), k.LEFT]) if number in self._numbers else 0
+        row = own.row_of(self._orders, self._standing, number)
+        return int(self._orders[row, at.LEFT]) if row >= 0 else 0
+
+    def ahead(self, number: int) -> float:
+        """Lots that the queue model has ahead of a resting order; NaN when it does not rest."""
+        row = own.row_of(self._orders, self._standing, number)
+        return float(self._places[row, at.AHEAD]) if row >= 0 else float("nan")
 
     def depth_rows(self, ts_ns: int, edges_ticks: Int1D) -> Int1D:
         """Lots shown between consecutive prices, (m + 1,) ascending → (m,): bids count up, asks down."""
         edges = (edges_ticks - self.shift_ticks(ts_ns)).tolist()
-        rows = self._standing[k.TAKEN_ROWS]
         depth = np.zeros(len(edges) - 1, np.int64)
         for i, (low, high) in enumerate(pairwise(edges)):
-            bid = k.shown_depth(self._book, self._taken, rows, 0, low, high - 1, ts_ns, self._half_life_ns)
-            ask = k.shown_depth(self._book, self._taken, rows, 1, 1 - high, -low, ts_ns, self._half_life_ns)
+            bid = shown_depth(self._book, self._taken, self._standing, 0, low, high - 1, ts_ns)
+            ask = shown_depth(self._book, self._taken, self._standing, 1, 1 - high, -low, ts_ns)
             depth[i] = bid - ask
         return depth
+
+
+def _require_orders(events: Events, instrument: str) -> None:
+    """Refuse changes of the book that name no order, when there is not one that does."""
+    changes = events.flags[events.kind == DELTA]
+    if len(changes) and not (changes & ORDER).any():
+        raise DataError(
+            f"{instrument}: queue 'exact' needs a recording that names every order (flag ORDER), and none of {len(changes)} "
+            "changes of the book names one; take 'conservative', 'proportional', 'power:N' or 'log'"
+        )

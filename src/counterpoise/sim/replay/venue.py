@@ -1,21 +1,16 @@
 """SimVenue: the Venue port over a replayed or synthetic feed, with latency, fees, a queue, and a book that moves when we trade.
 
-Time runs on the feed's ts_local axis. An order sent at t reaches the book that we would see at t + order + feed latency, and we
-hear of what became of it no earlier than that. Requests travel over one ordered connection, so none overtakes another; what is
-said of one order is heard in the order it was said.
+Time runs on the feed's ts_local axis; `counterpoise.sim.connection` says when requests arrive and reports are heard.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from math import isnan
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-import numpy as np
 from msgspec import structs
 
 from counterpoise.core.arrays import Int1D
@@ -34,10 +29,12 @@ from counterpoise.market.order import (
 )
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
+from counterpoise.sim.connection import Connection
 from counterpoise.sim.fees import Fees
-from counterpoise.sim.replay.latency import Latency
-from counterpoise.sim.replay.market import Execution, ReplayMarket
-from counterpoise.sim.replay.response import NO_RESPONSE, Response
+from counterpoise.sim.latency import Latency
+from counterpoise.sim.replay.market import CONSERVATIVE, Execution, ReplayMarket
+from counterpoise.sim.replay.queue import QueueModel
+from counterpoise.sim.replay.response import NO_RESPONSE, ResponseModel
 
 __all__ = ["FillContext", "SimVenue"]
 
@@ -55,9 +52,8 @@ _What: TypeAlias = Literal["submit", "submit again", "amend", "cancel"]
 
 
 class _Request(NamedTuple):
-    """Something we sent that has not reached the venue."""
+    """Something that we ask of the venue."""
 
-    ts_ns: int
     what: _What
     client_id: str
     qty_lots: int
@@ -81,30 +77,35 @@ class SimVenue:
     ----------
     feed : Feed
         Recorded or synthetic events; the venue reads it alone and hands the events on through `market`.
-    response : Response
-        How the book answers to our orders; `NO_RESPONSE` for a plain replay.
+    response : ResponseModel
+        How the market answers to our orders; `NO_RESPONSE` for a plain replay.
+    queue : QueueModel
+        Who stands ahead of our resting orders.
     fees : Fees
     latency : Latency
     seed : int
         Of the latency model's randomness.
     """
 
-    def __init__(self, feed: Feed, *, response: Response = NO_RESPONSE, fees: Fees, latency: Latency, seed: int = 0) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        response: ResponseModel = NO_RESPONSE,
+        queue: QueueModel = CONSERVATIVE,
+        fees: Fees,
+        latency: Latency,
+        seed: int = 0,
+    ) -> None:
         self._feed = feed
-        self._markets: Final = {i.id: ReplayMarket(i, response) for i in feed.instruments}
-        self._fees, self._latency = fees, latency
-        self._rng = np.random.default_rng(seed)
+        self._markets: Final = {i.id: ReplayMarket(i, response, queue) for i in feed.instruments}
+        self._fees, self._connection = fees, Connection[_Request](latency, seed=seed)
         self._held: dict[str, _Held] = {}
         self._by_number: dict[int, str] = {}
         self._numbers = count()
-        self._requests: deque[_Request] = deque()
-        self._outbox: list[tuple[int, int, VenueEvent]] = []
-        self._said = count()
         self._arrived: list[tuple[Instrument, Events]] = []
         self._contexts: list[FillContext] = []
         self._now_ns = 0
-        self._last_reach_ns = 0
-        self._last_heard_ns: dict[str, int] = {}
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -131,9 +132,7 @@ class SimVenue:
         self._send("cancel", client_id)
 
     def _send(self, what: _What, client_id: str, *, qty_lots: int = 0, price_ticks: int = 0) -> None:
-        delay = self._latency.order_delay(self._rng) + self._latency.feed_ns
-        self._last_reach_ns = max(self._last_reach_ns, self._now_ns + delay)
-        self._requests.append(_Request(self._last_reach_ns, what, client_id, qty_lots, price_ticks))
+        self._connection.send(self._now_ns, _Request(what, client_id, qty_lots, price_ticks))
 
     def advance(self, until_ns: int) -> None:
         """Replay to a time, our requests arriving on the way."""
@@ -142,18 +141,15 @@ class SimVenue:
         for instrument, events in self._feed.until(until_ns):
             self._arrived.append((instrument, events))
             self._markets[instrument.id].feed(events)
-        while self._requests and self._requests[0].ts_ns <= until_ns:
-            request = self._requests.popleft()
-            self._replay(request.ts_ns)
-            self._receive(request)
+        while arrival := self._connection.arrival(until_ns):
+            ts_ns, request = arrival
+            self._replay(ts_ns)
+            self._receive(ts_ns, request)
         self._replay(until_ns)
         self._now_ns = until_ns
 
     def events(self) -> Sequence[VenueEvent]:
-        heard: list[VenueEvent] = []
-        while self._outbox and self._outbox[0][0] <= self._now_ns:
-            heard.append(heapq.heappop(self._outbox)[2])
-        return heard
+        return self._connection.heard(self._now_ns)
 
     def market(self) -> Iterator[tuple[Instrument, Events]]:
         """Market events that arrived since the last call."""
@@ -180,24 +176,26 @@ class SimVenue:
     def _replay(self, until_ns: int) -> None:
         for market in self._markets.values():
             while executions := market.run(until_ns):
+                mid = market.mid_before_fill(executions[0].ts_ns)
                 for execution in executions:
-                    self._filled(self._held[self._by_number[execution.number]], execution, market, maker=True)
+                    held = self._held[self._by_number[execution.number]]
+                    self._filled(held, execution, market, maker=True, shown_mid_ticks=mid)
 
-    def _receive(self, request: _Request) -> None:
+    def _receive(self, ts_ns: int, request: _Request) -> None:
         held = self._held.get(request.client_id)
         if held is None:
-            self._say(request.ts_ns, _rejected(request.ts_ns, request.client_id, RejectReason.UNKNOWN_ORDER))
+            self._connection.report(ts_ns, _rejected(ts_ns, request.client_id, RejectReason.UNKNOWN_ORDER))
         elif request.what == "submit again":
-            self._say(request.ts_ns, _rejected(request.ts_ns, request.client_id, RejectReason.DUPLICATE_ID))
+            self._connection.report(ts_ns, _rejected(ts_ns, request.client_id, RejectReason.DUPLICATE_ID))
         elif request.what == "submit":
-            self._arrive(held, request.ts_ns)
+            self._arrive(held, ts_ns)
         elif held.state is OrderState.WORKING:
             market = self._market(held.order.instrument)
             if request.what == "cancel":
                 market.remove(held.number)
-                self._update(held, request.ts_ns, OrderState.CANCELLED)
+                self._update(held, ts_ns, OrderState.CANCELLED)
             else:
-                self._amend(held, market, request)
+                self._amend(held, market, request, ts_ns)
 
     def _arrive(self, held: _Held, ts_ns: int) -> None:
         """An order reaches the book: take what it may, then rest, or not."""
@@ -205,7 +203,7 @@ class SimVenue:
         reason = _refusal(order, market, ts_ns)
         if reason is not None:
             held.state = OrderState.REJECTED
-            self._say(ts_ns, _rejected(ts_ns, order.client_id, reason))
+            self._connection.report(ts_ns, _rejected(ts_ns, order.client_id, reason))
             return
         self._enter(held, market, ts_ns)
 
@@ -214,8 +212,9 @@ class SimVenue:
         if order.time_in_force is not TimeInForce.POST_ONLY:
             limit = order.price_ticks if order.type is OrderType.LIMIT else None
             top = market.top(ts_ns)
+            mid = (top.bid_ticks + top.ask_ticks) / 2 if top.bid_ticks and top.ask_ticks else float("nan")
             for execution in market.take(ts_ns, order.side, held.left_lots, limit):
-                self._filled(held, execution, market, maker=False, before=top)
+                self._filled(held, execution, market, maker=False, shown_mid_ticks=mid)
         if held.state is OrderState.FILLED:
             return
         if order.type is OrderType.LIMIT and order.time_in_force is not TimeInForce.IOC:
@@ -224,12 +223,11 @@ class SimVenue:
         else:
             self._update(held, ts_ns, OrderState.CANCELLED)
 
-    def _amend(self, held: _Held, market: ReplayMarket, request: _Request) -> None:
+    def _amend(self, held: _Held, market: ReplayMarket, request: _Request, ts_ns: int) -> None:
         """A smaller size at the same price keeps the place in the queue, anything else goes to the back.
 
         An amendment that is refused changes nothing: the order works on, and the answer says why.
         """
-        ts_ns = request.ts_ns
         if request.qty_lots <= 0 or request.price_ticks <= 0:
             self._update(held, ts_ns, OrderState.WORKING, RejectReason.OFF_GRID)
             return
@@ -246,11 +244,9 @@ class SimVenue:
             held.order, held.left_lots = order, request.qty_lots
             self._enter(held, market, ts_ns)
 
-    def _filled(
-        self, held: _Held, execution: Execution, market: ReplayMarket, *, maker: bool, before: TopOfBook | None = None
-    ) -> None:
+    def _filled(self, held: _Held, execution: Execution, market: ReplayMarket, *, maker: bool, shown_mid_ticks: float) -> None:
         order, ts_ns = held.order, execution.ts_ns
-        self._contexts.append(_context(held, execution, before or market.top(ts_ns), market.recorded_mid_ticks()))
+        self._contexts.append(_context(held, execution, shown_mid_ticks, market.recorded_mid_ticks()))
         held.left_lots -= execution.qty_lots
         fee = self._fees.fee(market.instrument, execution.price_ticks, execution.qty_lots, maker=maker)
         fill = Fill(
@@ -263,23 +259,16 @@ class SimVenue:
             fee=fee,
             maker=maker,
         )
-        self._say(ts_ns, fill)
+        self._connection.report(ts_ns, fill)
         if held.left_lots == 0:
             self._update(held, ts_ns, OrderState.FILLED)
 
     def _update(self, held: _Held, ts_ns: int, state: OrderState, reason: RejectReason | None = None) -> None:
         held.state = state
-        self._say(
+        self._connection.report(
             ts_ns,
             OrderUpdate(ts_ns=ts_ns, client_id=held.order.client_id, state=state, left_lots=held.left_lots, reason=reason),
         )
-
-    def _say(self, ts_ns: int, event: VenueEvent) -> None:
-        """Our own reports travel `ack` while market data travels `feed`; they never come before the data of their instant."""
-        heard_ns = ts_ns + max(0, self._latency.ack_delay(self._rng) - self._latency.feed_ns)
-        heard_ns = max(heard_ns, self._last_heard_ns.get(event.client_id, heard_ns))
-        self._last_heard_ns[event.client_id] = heard_ns
-        heapq.heappush(self._outbox, (heard_ns, next(self._said), event))
 
 
 def _refusal(order: Order, market: ReplayMarket, ts_ns: int) -> RejectReason | None:
@@ -303,8 +292,7 @@ def _rejected(ts_ns: int, client_id: str, reason: RejectReason) -> OrderUpdate:
     return OrderUpdate(ts_ns=ts_ns, client_id=client_id, state=OrderState.REJECTED, left_lots=0, reason=reason)
 
 
-def _context(held: _Held, execution: Execution, top: TopOfBook, recorded_mid_ticks: float) -> FillContext:
+def _context(held: _Held, execution: Execution, shown_mid_ticks: float, recorded_mid_ticks: float) -> FillContext:
     price = float(execution.price_ticks)
-    shown = (top.bid_ticks + top.ask_ticks) / 2 if top.bid_ticks and top.ask_ticks else price
-    recorded = price if isnan(recorded_mid_ticks) else recorded_mid_ticks
+    shown, recorded = (price if isnan(mid) else mid for mid in (shown_mid_ticks, recorded_mid_ticks))
     return FillContext(execution.ts_ns, held.order.client_id, shown, recorded)

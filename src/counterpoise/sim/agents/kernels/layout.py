@@ -24,9 +24,9 @@ last step of the grid (`S_…`, `V_INDEX`). Values (`V_LOG`) are hidden from all
 makers, late and with noise, and patient traders of what changed since they last thought.
 
 **How it sends**: `send`, `reprice` and `withdraw` of `kernels/wire.py` write into the outbox; when the wake is over the loop
-carries the requests out in their order (`kernels/post.py`), counts them and takes down the prints. The answer to an order that
+carries the requests out in their order, counts them and takes down the prints. The answer to an order that
 may rest is its number, 0 if it was refused; to an immediate one the signed lots it took, added. It stands at the address `into`
-from then on. That keeps the exchange out of the agents' code, which would otherwise compile it once each.
+from then on. That keeps the exchange out of the agents' code: a function is compiled again with each that calls it.
 
 A new kind: a number and a line in `kernels/loop.py`, a wake function in a file of its own, a builder in `agents/population.py`.
 """
@@ -60,6 +60,7 @@ __all__ = [
     "HEARD",
     "HISTORY",
     "HISTORY_LEN",
+    "KEEP",
     "LEAVES",
     "LOOK",
     "MARKETS",
@@ -122,7 +123,7 @@ __all__ = [
 ]
 
 OUTBOX_LEN: Final = 128  # requests of one wake at most
-OUT_WHAT: Final = 0  # PLACE, AMEND or CANCEL
+OUT_WHAT: Final = 0  # PLACE, AMEND, CANCEL or KEEP
 OUT_TARGET: Final = 1  # a market to place in, or the number of an order
 OUT_SIDE: Final = 2
 OUT_KIND: Final = 3
@@ -133,6 +134,7 @@ OUT_SIZE: Final = 7
 PLACE: Final = 0
 AMEND: Final = 1
 CANCEL: Final = 2
+KEEP: Final = 3  # the venue itself: hear of the index, set the mark, pay funding
 
 NEVER: Final = 2**62  # an alarm that does not ring
 

@@ -30,6 +30,7 @@ from counterpoise.sim.agents.kernels.layout import (
     MARKET_ROWS,
     MARKET_SIZE,
     NOW,
+    OUTBOX_LEN,
     S_MID,
     S_OPEN,
 )
@@ -42,16 +43,18 @@ __all__ = [
     "PATIENT_REALS",
     "P_ANCHOR",
     "P_COUNT",
+    "P_DEPTH",
     "P_ENTER",
     "P_LEAVE",
+    "P_LIVE",
     "P_LOTS",
     "P_NEWS",
+    "P_OPENED",
     "P_ORDERS",
     "P_RATE",
     "P_REACH",
     "P_SEEN",
     "P_STEP",
-    "show_patient",
     "wake_patient",
 ]
 
@@ -60,7 +63,8 @@ P_COUNT: Final = 0  # K
 P_ORDERS: Final = 1  # where their numbers stand
 P_LOTS: Final = 2  # table
 P_SEEN: Final = 3  # where the value each knows stands, in `reals`
-PATIENT_INTS: Final = 4
+P_OPENED: Final = 4  # of them who have shown what they show at the opening
+PATIENT_INTS: Final = 5
 
 # numbers
 P_RATE: Final = 0  # of all together [1/s]
@@ -70,13 +74,17 @@ P_STEP: Final = 3  # s, in log price
 P_REACH: Final = 4  # in log price
 P_NEWS: Final = 5  # share of the news that he follows
 P_ANCHOR: Final = 6  # share of the way from mid to value at which he enters
-PATIENT_REALS: Final = 7
+P_LIVE: Final = 7  # share of them who show something on average
+P_DEPTH: Final = 8  # √(D/ν), in log price
+PATIENT_REALS: Final = 9
 
 
 @kernel
 def wake_patient(world: Int1D, reals: Float1D, rng: UInt2D, ex: Int1D, agent: int) -> int:
     """One patient trader thinks."""
     ints, at, stream = world[agent + A_INTS], world[agent + A_REALS], world[agent + A_STREAM]
+    if world[ints + P_OPENED] < world[ints + P_COUNT]:
+        return _open(world, reals, rng, ex, agent)
     one = below(rng, stream, world[ints + P_COUNT])
     if lots_left(ex, world[world[ints + P_ORDERS] + one]) > 0:
         _think(world, reals, rng, ex, agent, one)
@@ -87,25 +95,19 @@ def wake_patient(world: Int1D, reals: Float1D, rng: UInt2D, ex: Int1D, agent: in
 
 
 @kernel
-def show_patient(
-    world: Int1D,
-    reals: Float1D,
-    rng: UInt2D,
-    ex: Int1D,
-    agent: int,
-    one: int,
-    live: float,
-    depth: float,
-) -> None:
-    """At the opening let one of them show an order with chance `live`, at a distance y with density ∝ 1 − e^{−y/depth}."""
-    at, stream = world[agent + A_REALS], world[agent + A_STREAM]
-    if uniform(rng, stream) >= live:
-        return
-    offset = (2.0 * uniform(rng, stream) - 1.0) * reals[at + P_REACH]
-    while uniform(rng, stream) >= 1.0 - exp(-abs(offset) / depth):
-        offset = (2.0 * uniform(rng, stream) - 1.0) * reals[at + P_REACH]
-    centre = reals[world[world[MARKET_ROWS] + world[agent + A_MARKET] * MARKET_SIZE + M_STATS] + S_MID]
-    _enter(world, reals, rng, ex, agent, one, centre, offset)
+def _open(world: Int1D, reals: Float1D, rng: UInt2D, ex: Int1D, agent: int) -> int:
+    """At the opening let the next of them show what they do on average: with a chance, at a density ∝ 1 − e^{−y/depth}."""
+    ints, at, stream, market = world[agent + A_INTS], world[agent + A_REALS], world[agent + A_STREAM], world[agent + A_MARKET]
+    centre = reals[world[world[MARKET_ROWS] + market * MARKET_SIZE + M_STATS] + S_MID]
+    last = min(world[ints + P_OPENED] + OUTBOX_LEN, world[ints + P_COUNT])
+    for one in range(world[ints + P_OPENED], last):
+        if uniform(rng, stream) < reals[at + P_LIVE]:
+            offset = (2.0 * uniform(rng, stream) - 1.0) * reals[at + P_REACH]
+            while uniform(rng, stream) >= 1.0 - exp(-abs(offset) / reals[at + P_DEPTH]):
+                offset = (2.0 * uniform(rng, stream) - 1.0) * reals[at + P_REACH]
+            _enter(world, reals, rng, ex, agent, one, centre, offset)
+    world[ints + P_OPENED] = last
+    return world[NOW]
 
 
 @kernel

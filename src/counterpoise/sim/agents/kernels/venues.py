@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import exp
 from typing import Final
 
-from counterpoise.core.arrays import Float1D, Int1D, Int2D
+from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.jit import kernel
 from counterpoise.sim.agents.kernels.layout import (
     GRID_STEPS,
@@ -14,14 +14,12 @@ from counterpoise.sim.agents.kernels.layout import (
     MARKET_ROWS,
     MARKET_SIZE,
     MARKETS,
-    NOW,
     S_OPEN,
     TOKEN_ROWS,
     TOKEN_SIZE,
     V_INDEX,
 )
-from counterpoise.sim.agents.kernels.post import hear
-from counterpoise.sim.exchange.kernels.control import keep_time, set_index
+from counterpoise.sim.agents.kernels.wire import keep
 
 __all__ = ["EVERY", "keep_venues"]
 
@@ -29,11 +27,9 @@ EVERY: Final = 10
 
 
 @kernel
-def keep_venues(world: Int1D, reals: Float1D, ex: Int1D, tape: Int2D, reports: Int2D) -> None:
-    """Bring the markets whose turn it is to this time; triggered orders may trade."""
+def keep_venues(world: Int1D, reals: Float1D) -> None:
+    """Ask for the markets whose turn it is to be brought to this time. Assumes that there are at most 10 × OUTBOX_LEN."""
     for market in range(world[GRID_STEPS] % EVERY, world[MARKETS], EVERY):
         row = world[MARKET_ROWS] + market * MARKET_SIZE
         index = reals[world[TOKEN_ROWS] + world[row + M_TOKEN] * TOKEN_SIZE + V_INDEX]
-        set_index(ex, market, int(exp(reals[world[row + M_STATS] + S_OPEN] + index) + 0.5))
-        keep_time(ex, tape, reports, world[NOW], market)
-    hear(world, ex, tape)
+        keep(world, market, int(exp(reals[world[row + M_STATS] + S_OPEN] + index) + 0.5))

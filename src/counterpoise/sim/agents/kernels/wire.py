@@ -9,6 +9,7 @@ from counterpoise.core.jit import inner_kernel, kernel
 from counterpoise.sim.agents.kernels.layout import (
     AMEND,
     CANCEL,
+    KEEP,
     M_COINS,
     M_PRINTS,
     M_STATS,
@@ -40,6 +41,7 @@ __all__ = [
     "POST_ONLY",
     "best_lots",
     "best_price",
+    "keep",
     "log_mid",
     "lots_left",
     "position_of",
@@ -113,3 +115,10 @@ def reprice(world: Int1D, number: int, price: int, lots: int) -> None:
 def withdraw(world: Int1D, number: int) -> None:
     """Ask for an order to be cancelled."""
     _write(world, CANCEL, number)
+
+
+@kernel
+def keep(world: Int1D, market: int, index: int) -> None:
+    """Ask for a market to be brought to this time, with a price of its index."""
+    row = _write(world, KEEP, market)
+    world[row + OUT_PRICE] = index
