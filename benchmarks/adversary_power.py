@@ -24,7 +24,7 @@ import numpy as np
 
 from counterpoise.core.arrays import Float1D
 from counterpoise.core.errors import InputError
-from counterpoise.core.units import MINUTE_NS, SECOND_NS
+from counterpoise.core.units import SECOND_NS
 from counterpoise.market.event import TRADE, Events
 from counterpoise.sim.agents.adversary import detect
 from counterpoise.sim.agents.detection import alarm_threshold, auc, detection_delay, leakage_floor
@@ -34,7 +34,7 @@ from counterpoise.sim.synthetic.market import default_config, generate
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 from reference.binance_recordings import CAPTURES, read_recording  # noqa: E402
-from reference.hidden_orders import Disguise, disguises, with_children  # noqa: E402
+from reference.hidden_orders import Disguise, disguises, in_a_row, with_children  # noqa: E402
 
 DESIGN_SEEDS = (1, 2, 3)
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.3)
@@ -58,16 +58,6 @@ def clean_run(seed: int, *, minutes: int) -> Events:
     return Events._make(np.ascontiguousarray(column[traded]) for column in events)
 
 
-def joined(runs: list[Events]) -> Events:
-    """One behind the other, a minute between."""
-    parts, now = [], 0
-    for run in runs:
-        shift = now - int(run.ts_local[0]) if now else 0
-        parts.append(run._replace(ts_local=run.ts_local + shift, ts_venue=run.ts_venue + shift))
-        now = int(parts[-1].ts_local[-1]) + MINUTE_NS
-    return Events._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
-
-
 def peak_of(run: Events, ordinary: OrdinaryFlow) -> float:
     return float(detect(run, INSTRUMENT, ordinary=ordinary)["peak"].max())
 
@@ -89,7 +79,7 @@ def table(arguments: argparse.Namespace, pool: ProcessPoolExecutor) -> None:
     make = partial(clean_run, minutes=arguments.minutes)
     design = list(pool.map(make, DESIGN_SEEDS))
     runs = list(pool.map(make, range(arguments.seed, arguments.seed + arguments.runs)))
-    ordinary = fit_ordinary_flow(joined(design), INSTRUMENT)
+    ordinary = fit_ordinary_flow(in_a_row(design), INSTRUMENT)
     sizes = np.concatenate([aggressive_orders(run, INSTRUMENT)["qty_lots"].to_numpy() for run in design])
     clean = np.array(list(pool.map(partial(peak_of, ordinary=ordinary), runs)))
     half = len(runs) // 2
@@ -148,7 +138,7 @@ def alarms(data: Path) -> None:
 
 def speed() -> None:
     """Print the cost of an order, rows of other kinds included."""
-    run = joined([clean_run(seed, minutes=10) for seed in DESIGN_SEEDS])
+    run = in_a_row([clean_run(seed, minutes=10) for seed in DESIGN_SEEDS])
     ordinary = fit_ordinary_flow(run, INSTRUMENT)
     orders, best = aggressive_orders(run, INSTRUMENT).height, np.inf
     for _ in range(5):

@@ -1,9 +1,9 @@
 """Stylised facts of the markets we make beside a real recording, from the same event columns by the same code.
 
-    python benchmarks/stylised_facts.py [--duration 6m] [--seed 7]
+    python benchmarks/stylised_facts.py [--duration 6m] [--seed 7] [--seeds 8]
 
 Made are the market of order flow alone (`sim.synthetic`, three instruments) and the agent market (`sim.agents`, three of its
-twenty-four). The recording (Binance USD-M BTCUSDT, 2024-08-08 23:54 to 24:00) is read where COUNTERPOISE_DATA or ../shared/data
+perpetuals). The recording (Binance USD-M BTCUSDT, 2024-08-08 23:54 to 24:00) is read where COUNTERPOISE_DATA or ../shared/data
 exists.
 """
 
@@ -200,6 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--duration", default="6m")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1, help="of the agent market: above one, means and their standard errors")
     wanted = parser.parse_args()
     config = default_config(seed=wanted.seed, duration=wanted.duration)
     columns = {}
@@ -209,15 +210,28 @@ def main() -> None:
     for token in config.tokens:
         instrument = token.instrument(config.venue)
         columns[instrument.id] = facts(events[instrument.id], instrument.price_grid.size, instrument.qty_grid.size)
-    agents = agent_market_config(seed=wanted.seed, duration=wanted.duration)
-    made = simulate(agents)
-    for place in agents.places[:1] + agents.places[4:5] + agents.places[8:9]:
-        instrument = agents.instrument(place)
-        columns[instrument.id] = facts(made.events[instrument.id], instrument.price_grid.size, instrument.qty_grid.size)
+    columns |= agent_columns(range(wanted.seed, wanted.seed + wanted.seeds), wanted.duration)
     print(f"{'':42s}" + "".join(f"{name[-14:]:>15s}" for name in columns))
     for fact in next(iter(columns.values())):
         print(f"{fact:42s}" + "".join(f"{column[fact]:15.4g}" for column in columns.values()))
     print(f"\n{speed(config) / 1e6:.1f} M rows/s made, on one core, compiled")
+
+
+def agent_columns(seeds: range, duration: str) -> dict[str, dict[str, float]]:
+    """Facts of three perpetuals of the agent market; over several seeds their means, and the standard errors of the first's."""
+    found: dict[str, list[dict[str, float]]] = {}
+    for seed in seeds:
+        agents = agent_market_config(seed=seed, duration=duration, tokens=3)
+        made = simulate(agents)
+        for place in agents.places[::4]:
+            instrument = agents.instrument(place)
+            row = facts(made.events[instrument.id], instrument.price_grid.size, instrument.qty_grid.size)
+            found.setdefault(instrument.id, []).append(row)
+    columns = {name: {fact: float(np.mean([r[fact] for r in rows])) for fact in rows[0]} for name, rows in found.items()}
+    if len(seeds) > 1:
+        first = next(iter(found.values()))
+        columns["± (first)"] = {fact: float(np.std([r[fact] for r in first], ddof=1) / len(first) ** 0.5) for fact in first[0]}
+    return columns
 
 
 def speed(config: MarketConfig) -> float:

@@ -14,7 +14,7 @@ from counterpoise.adapters.lobster import read_lobster
 from counterpoise.adapters.reader import Batch, ReadReport
 from counterpoise.core.errors import CorruptRecord, InputError, SchemaError
 from counterpoise.core.units import parse_time
-from counterpoise.market.event import DELTA, FIRST, GAP, LAST, SNAPSHOT, TRADE, Events
+from counterpoise.market.event import DELTA, FIRST, GAP, LAST, ORDER, SNAPSHOT, TRADE, Events
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from reference.level_books import Book, books_after_messages
 from reference.lobster_rows import book_of, market
@@ -86,7 +86,9 @@ def test_a_hand_made_pair(tmp_path: Path) -> None:
     assert books_by_row(books, len(LEVELS)) == expected
     assert rows["kind"].to_list() == [SNAPSHOT, DELTA, DELTA, DELTA, DELTA, DELTA, GAP, SNAPSHOT, SNAPSHOT, DELTA, DELTA, DELTA]
     assert rows["seq"].to_list() == [0, 1, 2, 2, 3, 3, 6, 8, 8, 10, 10, 10]
-    assert rows["flags"].to_list()[:4] == [FIRST | LAST, FIRST | LAST, FIRST, LAST]
+    assert rows["flags"].to_list()[:4] == [FIRST | LAST, FIRST | LAST | ORDER, FIRST | ORDER, LAST]
+    assert rows["id"].to_list() == [-1, 2, 3, -1, 3, -1, -1, -1, -1, -1, 2, -1]
+    assert trades.select("id", named=pl.col("flags") & ORDER).rows() == [(3, ORDER), (-1, 0)]
     assert rows["ts_local"][0] == parse_time("2012-06-21T13:30:00.017459617")
     assert trades.select("seq", "side", "price_ticks", "qty_lots").rows() == [(3, -1, 10001, 70), (4, 1, 10001, 10)]
     assert trades["kind"].to_list() == [TRADE, TRADE]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numba.core import config as numba_config
 
 import counterpoise
-from counterpoise.core.jit import count_leading_zeros, kernel
+from counterpoise.core.jit import count_leading_zeros, inner_kernel, kernel, whole_kernel
 
 PACKAGE = Path(counterpoise.__file__).parent
 compiled = pytest.mark.skipif(bool(numba_config.DISABLE_JIT), reason="NUMBA_DISABLE_JIT: nothing is compiled")
@@ -53,6 +53,27 @@ def test_every_power_of_two_nojit() -> None:
 @compiled
 def test_a_kernel_divides_by_zero_as_numpy_does() -> None:
     assert kernel(lambda a, b: a / b)(1.0, 0.0) == np.inf
+
+
+@compiled
+def test_a_whole_kernel_is_not_inlined_with_the_inner_one_that_calls_it() -> None:
+    """Numba hands the flag of an inlined function down to what it calls."""
+
+    @whole_kernel
+    def whole(a: int) -> int:
+        return a * a
+
+    @inner_kernel
+    def step(a: int) -> int:
+        return whole(a) + 1
+
+    @kernel
+    def loop(a: int) -> int:
+        return step(a) + step(a + 1)
+
+    assert loop(3) == 27
+    (code,) = whole.inspect_llvm().values()  # type: ignore[attr-defined]
+    assert "alwaysinline" not in code
 
 
 IMPORT_ALL = """

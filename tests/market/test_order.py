@@ -12,14 +12,18 @@ from hypothesis import strategies as st
 from counterpoise.core.errors import InputError
 from counterpoise.market.order import (
     Approved,
+    Conditions,
     Fill,
     Order,
     OrderState,
     OrderType,
     OrderUpdate,
+    PriceReference,
     Refused,
     RejectReason,
     TimeInForce,
+    Trigger,
+    TriggerKind,
     require_transition,
 )
 
@@ -98,8 +102,21 @@ def test_what_a_venue_says_survives_the_journal() -> None:
         OrderUpdate(ts_ns=2, client_id="a-1", state=S.REJECTED, left_lots=0, reason=RejectReason.WOULD_TAKE),
     ]
     assert msgspec.json.decode(msgspec.json.encode(said), type=list[Fill | OrderUpdate]) == said
-    sent = order(time_in_force=TimeInForce.POST_ONLY)
-    assert msgspec.json.decode(msgspec.json.encode(sent), type=Order) == sent
+    stop = Trigger(kind=TriggerKind.STOP, price_ticks=90, reference=PriceReference.MARK)
+    for sent in (
+        order(time_in_force=TimeInForce.POST_ONLY),
+        order(conditions=Conditions(display_lots=2)),
+        order(time_in_force=TimeInForce.FOK, conditions=Conditions(reduce_only=True, trigger=stop)),
+    ):
+        assert msgspec.json.decode(msgspec.json.encode(sent), type=Order) == sent
+
+
+def test_conditions_that_cannot_be_meant() -> None:
+    assert order().asks == Conditions()
+    with pytest.raises(InputError, match="shows 6 lots; expected 0 to its 5"):
+        order(conditions=Conditions(display_lots=6))
+    with pytest.raises(InputError, match="a trigger at 0 ticks; expected a positive price"):
+        Trigger(kind=TriggerKind.TAKE_PROFIT, price_ticks=0)
 
 
 def test_a_journal_with_an_impossible_order_is_refused() -> None:

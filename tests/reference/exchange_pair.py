@@ -6,12 +6,12 @@ import random
 
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.sim.exchange.floor import new_exchange, new_outputs
-from counterpoise.sim.exchange.kernels import layout, requests
-from counterpoise.sim.exchange.kernels.orders import market_at
+from counterpoise.sim.exchange.kernels import control, layout, requests
+from counterpoise.sim.exchange.kernels.orders import market_at, money_at
 from counterpoise.sim.exchange.kernels.outputs import tell_snapshot
 from counterpoise.sim.exchange.kernels.readers import cash_of, open_lots_of, position_lots
-from counterpoise.sim.exchange.rules import ExchangeConfig, FeeTier, MarketRules, SelfTrade
-from reference.naive_exchange import NaiveExchange
+from counterpoise.sim.exchange.rules import ExchangeConfig, FeeTier, FundingRules, MarketRules, SelfTrade
+from reference.naive_exchange_clock import NaiveVenue
 
 LINEAR = Instrument(
     venue="testex",
@@ -36,7 +36,12 @@ INVERSE = Instrument(
     multiplier="10",
     inverse=True,
 )
-KINDS = (0,) * 14 + (1, 1, 1, 2, 2, 4, 5, 8, 8, 16, 16, 17, 18, 20, 24, 3, 9, 32, 256)
+SPOT = Instrument(
+    venue="testex", symbol="X/USD", kind=InstrumentKind.SPOT, base="X", quote="USD", settle="USD", tick="0.1", lot="0.001"
+)
+KINDS = (0,) * 14 + (1, 1, 1, 2, 2, 4, 5, 8, 8, 16, 16, 17, 18, 20, 24, 3, 9, 256)
+WAITING_KINDS = (32, 33, 34, 36, 48, 49, 64, 65, 72, 80, 160, 161, 192, 193, 96, 128, 32, 64, 33, 65)
+WITHOUT_OUTPUTS = {"deposit", "set_index", "set_status"}
 
 
 def small_config(self_trade: SelfTrade = "cancel_newest", **changes: object) -> ExchangeConfig:
@@ -46,11 +51,21 @@ def small_config(self_trade: SelfTrade = "cancel_newest", **changes: object) -> 
             MarketRules(
                 instrument=LINEAR, reach_ticks=64, self_trade=self_trade, lot_step=2, max_lots=400, max_position_lots=120
             ),
-            MarketRules(instrument=INVERSE, reach_ticks=128, self_trade=self_trade, max_lots=500, tick_step=2),
+            MarketRules(
+                instrument=INVERSE,
+                reach_ticks=128,
+                self_trade=self_trade,
+                max_lots=500,
+                tick_step=2,
+                mark="median",
+                band_ppm=20_000,
+                funding=FundingRules(interval="1m", sample="1s", impact_lots=5, clamp_ppb=10_000_000, cap_ppb=50_000_000),
+            ),
+            MarketRules(instrument=SPOT, reach_ticks=64, self_trade=self_trade, mark="mid", band_ppm=30_000, max_lots=1000),
         ),
         "fee_tiers": (FeeTier(maker_ppm=-50, taker_ppm=400), FeeTier(maker_ppm=100, taker_ppm=333)),
         "accounts": 3,
-        "orders": 8,
+        "orders": 16,
         "max_fills": 6,
     }
     return ExchangeConfig(**(terms | changes))  # type: ignore[arg-type]
@@ -62,20 +77,21 @@ class Pair:
     def __init__(self, config: ExchangeConfig) -> None:
         self.config = config
         self.ex = new_exchange(config)
-        self.tape, self.reports = new_outputs(config)
-        self.naive = NaiveExchange(config)
+        self.tape, self.reports = new_outputs(config, requests=100)
+        self.naive = NaiveVenue(config)
         self.told = self.tape[:0]  # by the last request
         self.numbers: list[int] = []
 
     def ask(self, name: str, *terms: int) -> int:
         """One request to both."""
-        mine = int(getattr(requests, name)(self.ex, self.tape, self.reports, *terms))
+        kernel = getattr(requests, name, None) or getattr(control, name)
+        mine = kernel(self.ex, *(() if name in WITHOUT_OUTPUTS else (self.tape, self.reports)), *terms)
         theirs = getattr(self.naive, {"place_with": "place"}.get(name, name))(*terms)
         assert mine == theirs, (name, terms)
         self.compare_rows()
         if name.startswith("place") and mine > 0:
             self.numbers.append(mine)
-        return mine
+        return int(mine or 0)
 
     def compare_rows(self) -> None:
         ex = self.ex
@@ -92,7 +108,11 @@ class Pair:
         for account in range(self.naive.accounts):
             for i, currency in enumerate(self.config.currencies):
                 assert cash_of(self.ex, account, i) == self.naive.cash.get((account, currency), 0)
+                mine = [order for order in self.naive.orders.values() if order.account == account]
+                assert self.ex[money_at(self.ex, account, i) + layout.HELD] == self.naive.held(currency, mine)
             for market in self.naive.markets:
+                at = market_at(self.ex, market.number)
+                assert (self.ex[at + layout.MARK], self.ex[at + layout.INDEX]) == (market.mark, market.index)
                 held = self.naive.positions[account, market.number]
                 if market.rules.payoff != "spot":
                     assert position_lots(self.ex, market.number, account) == held.lots
@@ -120,18 +140,37 @@ class RandomRequests:
         self.pair, self.draw = pair, random.Random(seed)
         self.ts = 0
 
+        self.pace = 10**9 if self.draw.random() < 0.5 else 10**7
+        for account in (2, 3, 4):
+            for currency, grains in enumerate((5 * 10**6, 5 * 10**6)):
+                pair.ask("deposit", account, currency, grains)
+
     def one(self) -> None:
         draw = self.draw
-        self.ts += draw.randint(0, 5)
+        self.ts += draw.randint(0, 3) * self.pace
         what = draw.random()
-        if what < 0.65:
+        if what < 0.55:
             self.place()
-        elif what < 0.8:
+        elif what < 0.67:
             self.pair.ask("cancel", self.ts, self.number())
-        elif what < 0.97:
+        elif what < 0.82:
             self.amend()
-        else:
+        elif what < 0.85:
             self.pair.ask("cancel_all", self.ts, draw.choice((0, 1, 0, 1, 7)), draw.randint(2, 5))
+        else:
+            self.venue(draw.randint(0, 2))
+
+    def venue(self, market: int) -> None:
+        draw = self.draw
+        what = draw.random()
+        if what < 0.6:
+            if draw.random() < 0.3:
+                self.pair.ask("set_index", market, 1000 + 40 * market + draw.randint(-8, 8))
+            self.pair.ask("keep_time", self.ts, market)
+        elif what < 0.7:
+            self.pair.ask("set_status", market, draw.choice((1, 2, 2)))
+        else:
+            self.pair.ask("open_market", self.ts, market)
 
     def number(self) -> int:
         numbers = list(self.pair.naive.orders)
@@ -147,16 +186,20 @@ class RandomRequests:
 
     def place(self) -> None:
         draw = self.draw
-        market = draw.choice((0, 0, 0, 1, 1, 2 if draw.random() < 0.05 else 0))
-        kind, display = draw.choice(KINDS), 0
+        market = draw.choice((0, 0, 0, 1, 1, 2, 2, 3 if draw.random() < 0.1 else 0))
+        kind, display, trigger = draw.choice(KINDS), 0, 0
+        if draw.random() < 0.15:
+            kind = draw.choice(WAITING_KINDS)
+            trigger = self.price(market) if draw.random() < 0.95 else 0
         price = 0 if kind & 1 and draw.random() < 0.9 else self.price(market)
-        lots = draw.choice(
-            (2, 4, 6, 10, 50, 2 * draw.randint(1, 60), 3, 0, 500, 900) if draw.random() < 0.2 else (2, 4, 6, 10, 30)
-        )
+        lots = draw.choice((2, 4, 6, 10, 30))
+        if draw.random() < 0.1:
+            lots = draw.choice((50, 2 * draw.randint(1, 60), 3, 0, 500, 900))
         if draw.random() < (0.05 if kind & 7 else 0.3):
             display = draw.choice((2, 4, 2, 4, 10, 3, -2))
         account, side = draw.choice((2, 3, 4, 2, 3, 4, 5 if draw.random() < 0.1 else 2)), draw.choice((1, -1) * 9 + (0,))
-        self.pair.ask("place_with", self.ts, market, account, side, kind, price, lots, draw.randint(0, 99), display, 0)
+        terms = market, account, side, kind, price, lots, draw.randint(0, 99), display, trigger
+        self.pair.ask("place_with", self.ts, *terms)
 
     def amend(self) -> None:
         number = self.number()

@@ -115,3 +115,15 @@ def with_children(events: Events, children: Children, *, side: int) -> Events:
         qty_lots=lots,
     )
     return Events._make(np.insert(old, at, column.astype(old.dtype)) for old, column in zip(events, new, strict=True))
+
+
+def in_a_row(runs: list[Events]) -> Events:
+    """Prints of runs one behind the other, a minute between."""
+    parts, now = [], 0
+    for run in runs:
+        traded = run.kind == TRADE
+        prints = Events._make(np.ascontiguousarray(column[traded]) for column in run)
+        shift = now - int(prints.ts_local[0]) if now else 0
+        parts.append(prints._replace(ts_local=prints.ts_local + shift, ts_venue=prints.ts_venue + shift))
+        now = int(parts[-1].ts_local[-1]) + 60 * _NS
+    return Events._make(np.concatenate(columns) for columns in zip(*parts, strict=True))

@@ -69,7 +69,7 @@ class NaivePosition:
     own: list[NaiveOrder] = field(default_factory=list)  # newest last
 
     def open(self, side: int) -> int:
-        return sum(order.left for order in self.own if order.side == side)
+        return sum(order.left for order in self.own if order.side == side and not order.trigger)
 
 
 class NaiveMarket:
@@ -82,6 +82,8 @@ class NaiveMarket:
         self.last = self.update_id = self.trade_id = 0
         self.band = (0, rules.max_price_ticks)
         self.told = (0, 0, 0, 0)
+        self.mark = self.index = 0
+        self.waiting: list[NaiveOrder] = []
         self.touched: list[tuple[int, int]] = []
 
     def best(self, side: int) -> int | None:
@@ -128,8 +130,11 @@ class NaiveExchange:
         trigger: int = 0,
     ) -> int:
         order = NaiveOrder(market, account, 0, tag, side, kind, price, lots, 0, display, trigger)
-        keeps = kind & AT_ONCE == 0 or kind & (STOP | TAKE) != 0
-        reason = self.why_unknown(market, account) or self.why_terms(order) or self.why_entry(order, 0)
+        waits = kind & (STOP | TAKE) != 0
+        keeps = kind & AT_ONCE == 0 or waits
+        reason = self.why_unknown(market, account) or self.why_terms(order)
+        if not reason:
+            reason = ("trigger_passed" if self.met(order) else "") if waits else self.why_entry(order, None)
         if not reason and keeps and not self.free:
             reason = "venue_full"
         if reason:
@@ -139,8 +144,13 @@ class NaiveExchange:
         order.number = self.serial * self.config.orders + (self.free.pop() if keeps else 0)
         if keeps:
             self.orders[order.number] = order
+        if waits:
+            self.markets[market].waiting.append(order)
+            self.positions[account, market].own.append(order)
+            self.report(ts, order, WORKING, "", lots)
+            return order.number
         self.enter(ts, order)
-        self.tell(ts, self.markets[market])
+        self.publish(ts, self.markets[market])
         return order.number
 
     def cancel(self, ts: int, number: int) -> int:
@@ -148,8 +158,7 @@ class NaiveExchange:
         if order is None:
             return self.no_such(ts, number)
         left, market = order.left, self.markets[order.market]
-        market.touch(order.side, order.price)
-        self.drop(ts, order, "")
+        self.drop_and_note(ts, order)
         self.tell(ts, market)
         return left
 
@@ -159,8 +168,7 @@ class NaiveExchange:
             return -REASONS.index(reason)
         orders = self.positions[account, market].own[::-1][: self.config.max_fills]
         for order in orders:
-            self.markets[market].touch(order.side, order.price)
-            self.drop(ts, order, "")
+            self.drop_and_note(ts, order)
         self.tell(ts, self.markets[market])
         return len(orders)
 
@@ -172,11 +180,15 @@ class NaiveExchange:
         wanted = NaiveOrder(
             order.market, order.account, number, order.tag, order.side, order.kind, price, lots, 0, order.display, order.trigger
         )
-        reason = self.why_terms(wanted) or ("" if falls else self.why_entry(wanted, order.left))
+        waits = order in market.waiting
+        reason = self.why_terms(wanted) or ("" if falls or waits else self.why_entry(wanted, order))
         if reason:
             self.report(ts, wanted, REJECTED, reason, lots)
             return -REASONS.index(reason)
-        if falls:
+        if waits:
+            order.price, order.shown = price, lots
+            self.report(ts, order, WORKING, "", lots)
+        elif falls:
             from_hidden = min(order.left - lots, order.hidden)
             order.shown -= order.left - lots - from_hidden
             order.hidden -= from_hidden
@@ -188,11 +200,11 @@ class NaiveExchange:
                 market.touch(order.side, order.price)
             order.price, order.shown, order.hidden = price, lots, 0
             self.enter(ts, order)
-        self.tell(ts, market)
+        self.publish(ts, market)
         return number
 
     def no_such(self, ts: int, number: int) -> int:
-        self.report(ts, NaiveOrder(-1, -1, number, 0, 0, 0, 0, 0), REJECTED, "unknown_order", 0)
+        self.report(ts, NaiveOrder(-1, -1, number, -1, 0, 0, 0, 0), REJECTED, "unknown_order", 0)
         return -REASONS.index("unknown_order")
 
     # why not
@@ -231,8 +243,8 @@ class NaiveExchange:
             return "halted"
         return ""
 
-    def why_entry(self, order: NaiveOrder, replaced: int) -> str:
-        """`replaced`: lots of the order that this one is to replace."""
+    def why_entry(self, order: NaiveOrder, replaced: NaiveOrder | None) -> str:
+        """`replaced`: the order that this one is to take the place of."""
         market, kind, side, price = self.markets[order.market], order.kind, order.side, order.price
         rules, opposite = market.rules, market.best(-order.side)
         low, high = market.band
@@ -254,12 +266,54 @@ class NaiveExchange:
             if most == 0 or (kind & FOK and most < order.shown):
                 return "would_not_reduce"
         else:
-            if side * position.lots + position.open(side) - replaced + order.shown > rules.max_position_lots:
+            coming = position.open(side) - (replaced.left if replaced else 0)
+            if side * position.lots + coming + order.shown > self.config.position_limit(rules):
                 return "position_limit"
             least = rules.instrument.least_notional / self.config.grain(rules.money)
             if least and self.value(rules, price, order.shown) < least:
                 return "below_min_notional"
-        return "cannot_fill" if kind & FOK and not self.fillable(order) else ""
+        if kind & FOK and not self.fillable(order):
+            return "cannot_fill"
+        if rules.payoff == "spot" and self.spent_at_most(order) > self.free_money(order, replaced):
+            return "insufficient_funds"
+        return ""
+
+    def hold(self, rules: MarketRules, side: int, price: int) -> int:
+        """What one open lot holds back."""
+        if side < 0:
+            return self.base_grains(rules)
+        value = self.value(rules, price, 1)
+        ppm = max(0, *(max(tier.maker_ppm, tier.taker_ppm) for tier in self.config.fee_tiers))
+        return value + floor(Fraction(value * ppm, 10**6) + Fraction(1, 2)) + 1
+
+    def spent_at_most(self, order: NaiveOrder) -> int:
+        market, rules, lots, spent = self.markets[order.market], self.markets[order.market].rules, order.shown, 0
+        if order.side < 0 or order.price:
+            return lots * self.hold(rules, order.side, order.price)
+        for price in sorted(market.sides[-1]):
+            for other in market.sides[-1][price] if self.may_take(order, price) else []:
+                if other.account != order.account or rules.self_trade == "allowed":
+                    taken = min(lots, other.left)
+                    lots -= taken
+                    spent += taken * self.hold(rules, 1, price)
+        return spent
+
+    def free_money(self, order: NaiveOrder, replaced: NaiveOrder | None) -> int:
+        rules = self.markets[order.market].rules
+        currency = rules.money if order.side > 0 else rules.instrument.base
+        others = [other for other in self.orders.values() if other is not order and other is not replaced]
+        open_orders = [other for other in others if other.account == order.account]
+        return self.cash.get((order.account, currency), 0) - self.held(currency, open_orders)
+
+    def held(self, currency: str, orders: list[NaiveOrder]) -> int:
+        """What open spot orders hold back of a currency."""
+        total = 0
+        for order in orders:
+            rules = self.markets[order.market].rules
+            spends = rules.money if order.side > 0 else rules.instrument.base
+            if rules.payoff == "spot" and spends == currency and order not in self.markets[order.market].waiting:
+                total += order.left * self.hold(rules, order.side, order.price)
+        return total
 
     def fillable(self, order: NaiveOrder) -> bool:
         market = self.markets[order.market]
@@ -288,6 +342,35 @@ class NaiveExchange:
         low, high = self.markets[order.market].band
         limit = (high if order.side > 0 else low) if order.kind & MARKET else order.price
         return order.side * price <= order.side * limit
+
+    # triggers
+
+    def rises(self, order: NaiveOrder) -> bool:
+        return bool(order.kind & STOP) == (order.side > 0)
+
+    def met(self, order: NaiveOrder) -> bool:
+        market = self.markets[order.market]
+        price = market.mark if order.kind & BY_MARK else market.last
+        return price > 0 and (price >= order.trigger if self.rises(order) else price <= order.trigger)
+
+    def publish(self, ts: int, market: NaiveMarket) -> None:
+        """Tell what changed, then let in whoever waited for it: by last before mark, rising before falling, nearest, oldest."""
+        self.tell(ts, market)
+        while market.status == "open" and (met := [order for order in market.waiting if self.met(order)]):
+            order = min(
+                met,
+                key=lambda o: (o.kind & BY_MARK, not self.rises(o), o.trigger if self.rises(o) else -o.trigger, o.number),
+            )
+            self.withdraw(order)
+            order.kind &= ~(STOP | TAKE | BY_MARK)
+            order.trigger = 0
+            self.report(ts, order, TRIGGERED, "", order.shown)
+            reason = self.why_entry(order, None)
+            if reason:
+                self.end(ts, order, reason, order.shown)
+            else:
+                self.enter(ts, order)
+                self.tell(ts, market)
 
     # the book
 
@@ -389,16 +472,24 @@ class NaiveExchange:
         self.positions[order.account, order.market].own.append(order)
 
     def withdraw(self, order: NaiveOrder) -> None:
+        self.positions[order.account, order.market].own.remove(order)
+        if order in self.markets[order.market].waiting:
+            self.markets[order.market].waiting.remove(order)
+            return
         levels = self.markets[order.market].sides[order.side]
         levels[order.price].remove(order)
         if not levels[order.price]:
             del levels[order.price]
-        self.positions[order.account, order.market].own.remove(order)
 
     def drop(self, ts: int, order: NaiveOrder, reason: str) -> None:
         self.report(ts, order, CANCELLED, reason, order.left)
         self.withdraw(order)
         self.forget(order)
+
+    def drop_and_note(self, ts: int, order: NaiveOrder) -> None:
+        if order not in self.markets[order.market].waiting:
+            self.markets[order.market].touch(order.side, order.price)
+        self.drop(ts, order, "")
 
     def end(self, ts: int, order: NaiveOrder, reason: str, left: int) -> None:
         self.report(ts, order, CANCELLED, reason, left)
@@ -427,8 +518,7 @@ class NaiveExchange:
         signed = value if signed_lots > 0 else -value
         if rules.payoff == "spot":
             self.pay(account, rules.money, -signed)
-            lot = Fraction(rules.instrument.qty_grid.step) * Fraction(rules.instrument.multiplier)
-            self.pay(account, rules.instrument.base, int(signed_lots * lot / self.config.grain(rules.instrument.base)))
+            self.pay(account, rules.instrument.base, signed_lots * self.base_grains(rules))
             return fee
         if rules.payoff == "inverse":
             signed = -signed
@@ -442,6 +532,10 @@ class NaiveExchange:
             position.cost += signed - of_fill - of_cost
         position.lots += signed_lots
         return fee
+
+    def base_grains(self, rules: MarketRules) -> int:
+        lot = Fraction(rules.instrument.qty_grid.step) * Fraction(rules.instrument.multiplier)
+        return int(lot / self.config.grain(rules.instrument.base))
 
     def pay(self, account: int, currency: str, grains: int) -> None:
         self.cash[account, currency] = self.cash.get((account, currency), 0) + grains

@@ -201,7 +201,8 @@ class NaiveMarket:
         if cancelled > 0 and front > 0:
             back = max(0.0, prev - front)
             p = cancels_behind(self.queue, front, back)
-            order.ahead = max(front - (1 - p) * cancelled + min(back - p * cancelled, 0.0), 0.0)
+            left = front - (1 - p) * cancelled + min(back - p * cancelled, 0.0)
+            order.ahead = max(round(left * 1024) / 1024, 0.0)
         order.ahead = min(order.ahead, lots)
 
     def ranked(self) -> list[NaiveOrder]:

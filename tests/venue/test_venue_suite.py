@@ -23,11 +23,14 @@ from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.market.order import (
     Approved,
+    Conditions,
     Fill,
     Order,
     OrderState,
     OrderType,
     TimeInForce,
+    Trigger,
+    TriggerKind,
     require_transition,
 )
 from counterpoise.market.quality import BookState
@@ -361,6 +364,30 @@ def test_29_orders_of_two_instruments_do_not_meet(make: Maker) -> None:
     heard = [(e.client_id, brief(e)) for e in venue.events()]
     assert [b for name, b in heard if name == "XUSD"] == ["working 5"]
     assert [b for name, b in heard if name == "XUSD_INV"] == ["working 5", "5@1000 maker", "filled 0"]
+
+
+@pytest.mark.parametrize(
+    ("tif", "conditions"),
+    [
+        (TimeInForce.FOK, Conditions()),
+        (TimeInForce.GTC, Conditions(display_lots=1)),
+        (TimeInForce.GTC, Conditions(reduce_only=True)),
+        (TimeInForce.GTC, Conditions(trigger=Trigger(kind=TriggerKind.STOP, price_ticks=1005))),
+    ],
+)
+def test_31_a_kind_that_a_replay_does_not_know_is_refused(tif: TimeInForce, conditions: Conditions) -> None:
+    client = Client(VENUES["sim"]).to(1)
+    order = Order(
+        client_id="o1",
+        instrument=LINEAR.id,
+        side=1,
+        qty_lots=5,
+        price_ticks=1000,
+        time_in_force=tif,
+        conditions=conditions,
+    )
+    client.venue.submit(Approved(order))
+    assert client.to(9).said() == ["rejected 0 not_supported"]
 
 
 RANDOM_VENUES: Final[dict[str, Callable[[Given, int], Venue]]] = {

@@ -3,6 +3,8 @@
 Prices are ×10⁴, times are seconds after midnight in New York with ns decimals, the date stands in the file's name; the files
 hold one clock: `ts_local` is `ts_venue`. The book table holds what changes from row to row: a level that leaves the visible
 range is deleted, so the book equals the file at every row. From a halt (type 7, price −1) to its end (price 0 or 1) it is void.
+A change that is one order's, and the trade with it, carry its number as `id` and the flag ORDER; levels that come into or leave
+the visible range do not.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from counterpoise.adapters.ticks import message_flags, order_check, price_checks
 from counterpoise.core.arrays import Bool1D, Float1D, Int1D, Int2D
 from counterpoise.core.errors import CorruptRecord, InputError, SchemaError
 from counterpoise.core.units import DAY_NS, SECOND_NS
-from counterpoise.market.event import GAP, TRADE
+from counterpoise.market.event import DELTA, GAP, ORDER, TRADE
 from counterpoise.market.instrument import Instrument
 
 __all__ = ["LOBSTER_LOT", "LOBSTER_TICK", "read_lobster"]
@@ -87,7 +89,7 @@ def read_lobster(
             void = _void(pair.messages, halted)
             table = pair.levels.to_numpy().astype(np.int64)
             previous = table[:1] if previous is None else previous
-            book = _book(np.concatenate([previous, table]), void, memory, ts, pair.line - 1, instrument)
+            book = _book(np.concatenate([previous, table]), void, memory, ts, pair, instrument)
             report.gaps += int((book["kind"] == GAP).sum())
             report.drop("auction cross", int((pair.messages["type"] == _CROSS).sum()))
             halted, previous = bool(void[-1]), table[-1:]
@@ -214,18 +216,23 @@ def _void(messages: pl.DataFrame, halted: bool) -> Bool1D:
     return np.asarray(state[latest][1:], np.bool_)
 
 
-def _book(table: Int2D, void: Bool1D, memory: Int1D, ts: Int1D, seq: Int1D, instrument: Instrument) -> pl.DataFrame:
+def _book(table: Int2D, void: Bool1D, memory: Int1D, ts: Int1D, pair: _Pair, instrument: Instrument) -> pl.DataFrame:
     out = np.empty((len(void) * (table.shape[1] + 1), 5), np.int64)
     row, kind, side, price, qty = out[: level_changes(table, void, memory, out)].T
+    what, order, own_price, own_side = (
+        pair.messages[name].to_numpy()[row] for name in ("type", "order_id", "price", "direction")
+    )
+    named = (kind == DELTA) & (what <= _VISIBLE) & (own_price == price) & (own_side == side)
     return tick_frame(
         ts_local=ts[row],
         ts_venue=ts[row],
-        seq=seq[row],
-        flags=message_flags(np.diff(row, prepend=-1) != 0),
+        seq=(pair.line - 1)[row],
+        flags=message_flags(np.diff(row, prepend=-1) != 0) | named * np.uint8(ORDER),
         kind=kind.astype(np.uint8),
         side=side.astype(np.int8),
         price_ticks=steps(price / 1e4, instrument.price_grid),
         qty_lots=steps(qty.astype(np.float64), instrument.qty_grid),
+        ids=np.where(named, order, -1),
     )
 
 
@@ -233,13 +240,15 @@ def _trades(pair: _Pair, ts: Int1D, instrument: Instrument) -> pl.DataFrame:
     own = pair.messages["type"].is_in([_VISIBLE, _HIDDEN]).to_numpy()
     deals = pair.messages.filter(own)
     price: Float1D = deals["price"].to_numpy() / 1e4
+    named = deals["type"].to_numpy() == _VISIBLE
     return tick_frame(
         ts_local=ts[own],
         ts_venue=ts[own],
         seq=pair.line[own] - 1,
-        flags=message_flags(np.ones(len(deals), np.bool_)),
+        flags=message_flags(np.ones(len(deals), np.bool_)) | named * np.uint8(ORDER),
         kind=TRADE,
         side=-deals["direction"].to_numpy().astype(np.int8),
         price_ticks=steps(price, instrument.price_grid),
         qty_lots=steps(deals["size"].to_numpy().astype(np.float64), instrument.qty_grid),
+        ids=np.where(named, deals["order_id"].to_numpy(), -1),
     )

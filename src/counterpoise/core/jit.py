@@ -19,7 +19,7 @@ from numba.core import event as numba_event
 from numba.core import types as numba_types
 from numba.extending import intrinsic
 
-__all__ = ["borrow", "cache_dir", "compile_time_note", "count_leading_zeros", "inner_kernel", "kernel"]
+__all__ = ["borrow", "cache_dir", "compile_time_note", "count_leading_zeros", "inner_kernel", "kernel", "whole_kernel"]
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 ArrayT = TypeVar("ArrayT")
@@ -45,6 +45,16 @@ def kernel(function: FunctionT) -> FunctionT:
     A kernel takes arrays and scalars, knows no frame, file, clock or config, and is not compiled before its first call.
     """
     return cast("FunctionT", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def whole_kernel(function: FunctionT) -> FunctionT:
+    """A large kernel that others call from many places, compiled once and called.
+
+    Numba hands the flag of an inlined function down to what it calls first: a plain kernel below an inner one is inlined too,
+    and compiled again with every loop that comes to it. This one does not take the flag.
+    """
+    options = {"cache": True, "nogil": True, "error_model": "numpy", "forceinline": False}
+    return cast("FunctionT", numba.njit(**options)(function))
 
 
 def inner_kernel(function: FunctionT) -> FunctionT:

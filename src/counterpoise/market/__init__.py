@@ -7,14 +7,18 @@ from counterpoise.market.event import Events, Feed, merge_events
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.market.order import (
     Approved,
+    Conditions,
     Fill,
     Order,
     OrderState,
     OrderType,
     OrderUpdate,
+    PriceReference,
     Refused,
     RejectReason,
     TimeInForce,
+    Trigger,
+    TriggerKind,
 )
 from counterpoise.market.quality import BookState, QualityReport, check_events
 from counterpoise.market.sequence import Synchroniser, Update, Verdict, sequence_rule
@@ -27,6 +31,7 @@ __all__ = [
     "BarStream",
     "Book",
     "BookState",
+    "Conditions",
     "Events",
     "Feed",
     "Fill",
@@ -38,6 +43,7 @@ __all__ = [
     "OrderState",
     "OrderType",
     "OrderUpdate",
+    "PriceReference",
     "QualityReport",
     "Refused",
     "RejectReason",
@@ -46,6 +52,8 @@ __all__ = [
     "TopOfBook",
     "Tree",
     "TreeHistory",
+    "Trigger",
+    "TriggerKind",
     "Update",
     "Venue",
     "VenueEvent",

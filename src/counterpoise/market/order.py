@@ -14,15 +14,19 @@ from counterpoise.core.errors import InputError
 
 __all__ = [
     "Approved",
+    "Conditions",
     "Decision",
     "Fill",
     "Order",
     "OrderState",
     "OrderType",
     "OrderUpdate",
+    "PriceReference",
     "Refused",
     "RejectReason",
     "TimeInForce",
+    "Trigger",
+    "TriggerKind",
     "require_transition",
 ]
 
@@ -35,7 +39,20 @@ class OrderType(StrEnum):
 class TimeInForce(StrEnum):
     GTC = "gtc"
     IOC = "ioc"
+    FOK = "fok"
     POST_ONLY = "post_only"
+
+
+class TriggerKind(StrEnum):
+    """STOP waits for a price that is worse for the order's side (a buy for a rise), TAKE_PROFIT for a better one."""
+
+    STOP = "stop"
+    TAKE_PROFIT = "take_profit"
+
+
+class PriceReference(StrEnum):
+    LAST = "last"
+    MARK = "mark"
 
 
 class OrderState(StrEnum):
@@ -63,6 +80,21 @@ class RejectReason(StrEnum):
     BOOK_NOT_SYNCED = "book_not_synced"  # retry when the book is back
     UNKNOWN_ORDER = "unknown_order"  # query
     DUPLICATE_ID = "duplicate_id"  # query
+    UNKNOWN_ACCOUNT = "unknown_account"  # stop
+    UNKNOWN_MARKET = "unknown_market"  # stop
+    HALTED = "halted"  # retry when the market is open, or rest a limit order if it holds an auction
+    PRICE_BAND = "price_band"  # re-price: too far beyond the mark
+    OUT_OF_REACH = "out_of_reach"  # re-price: too far from what rests in the book
+    SIZE_LIMIT = "size_limit"  # re-size
+    POSITION_LIMIT = "position_limit"  # stop, or reduce
+    WOULD_NOT_REDUCE = "would_not_reduce"  # stop: there is no position to reduce
+    CANNOT_FILL = "cannot_fill"  # retry: not all of a fill-or-kill order could be filled
+    SELF_MATCH = "self_match"  # cancel the other order first
+    TRIGGER_PASSED = "trigger_passed"  # send it without the trigger
+    INSUFFICIENT_FUNDS = "insufficient_funds"  # re-size, or deposit
+    VENUE_FULL = "venue_full"  # retry: no place for an order that rests
+    MATCH_LIMIT = "match_limit"  # send the rest again
+    NOT_SUPPORTED = "not_supported"  # send another kind of order
 
 
 _LEGAL: Final = {
@@ -87,6 +119,39 @@ def require_transition(order_id: str, before: OrderState, after: OrderState) -> 
         raise InputError(f"order {order_id}: {before} cannot become {after}; reconcile with the venue")
 
 
+class Trigger(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order waits for before it enters the book: a price, of the last trade or the mark."""
+
+    kind: TriggerKind
+    price_ticks: int
+    reference: PriceReference = PriceReference.LAST
+
+    def __post_init__(self) -> None:
+        if self.price_ticks <= 0:
+            raise InputError(f"a trigger at {self.price_ticks} ticks; expected a positive price")
+
+
+class Conditions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an order asks for beyond side, size, price and life.
+
+    Parameters
+    ----------
+    display_lots : int
+        Lots an iceberg shows at a time; 0 shows all.
+    reduce_only : bool
+        Never fill more than the account's position of the other side.
+    trigger : Trigger, optional
+        Wait for it first.
+    """
+
+    display_lots: int = 0
+    reduce_only: bool = False
+    trigger: Trigger | None = None
+
+
+_PLAIN: Final = Conditions()
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """An order as intended.
 
@@ -102,6 +167,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         > 0.
     price_ticks : int
         Limit price; 0 for a market order.
+    conditions : Conditions, optional
+        Left out of a journal where there are none.
     """
 
     client_id: str
@@ -111,6 +178,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     type: OrderType = OrderType.LIMIT
     price_ticks: int = 0
     time_in_force: TimeInForce = TimeInForce.GTC
+    conditions: Conditions | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         if self.side not in (1, -1) or self.qty_lots <= 0:
@@ -122,6 +190,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
                 f"order {self.client_id}: a limit order needs a positive price and a market order none, "
                 f"found {self.type} at {self.price_ticks} ticks"
             )
+        if not 0 <= self.asks.display_lots <= self.qty_lots:
+            raise InputError(f"order {self.client_id}: shows {self.asks.display_lots} lots; expected 0 to its {self.qty_lots}")
+
+    @property
+    def asks(self) -> Conditions:
+        """Its conditions, those of a plain order where there are none."""
+        return _PLAIN if isinstance(self.conditions, msgspec.UnsetType) else self.conditions
 
 
 class Approved(msgspec.Struct, frozen=True):

@@ -234,7 +234,8 @@ def _inputs(
         if low > high:
             raise InputError(f"price range {price_range} is empty; give (low, high)")
     consecutive = instrument.venue in CONSECUTIVE_IDS if consecutive_ids is None else consecutive_ids
-    return kernels.EventColumns(*events), kernels.Limits(stale_ns, tolerance_ns, low, high, consecutive)
+    messages = np.where(events.flags & codes.ORDER > 0, -1, events.id)  # an order's number comes again, a message's does not
+    return kernels.EventColumns(*events._replace(id=messages)), kernels.Limits(stale_ns, tolerance_ns, low, high, consecutive)
 
 
 def _tell_late_from_twice(

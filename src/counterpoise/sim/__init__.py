@@ -1,6 +1,8 @@
 """A venue made of models, over a recording or a synthetic market."""
 
 from counterpoise.sim.agents.adversary import Adversary, AdversaryConfig, detect
+from counterpoise.sim.agents.agent_config import AgentMarketConfig, AgentToken, AgentVenueConfig, agent_market_config
+from counterpoise.sim.agents.ahead import AheadConfig, ahead_line, ahead_report
 from counterpoise.sim.agents.detection import (
     alarm_threshold,
     auc,
@@ -9,10 +11,16 @@ from counterpoise.sim.agents.detection import (
     leakage_floor,
     least_detectable,
 )
+from counterpoise.sim.agents.hedging import dealer_report, hedging_path
+from counterpoise.sim.agents.market import AgentMarket, SimulatedMarket, simulate
+from counterpoise.sim.agents.option_chain import OptionChainConfig
 from counterpoise.sim.agents.ordinary_flow import OrdinaryFlow, aggressive_orders, fit_ordinary_flow
+from counterpoise.sim.agents.venue import AgentVenue
 from counterpoise.sim.connection import Connection
 from counterpoise.sim.defi.deposits import DepositRun, run_on_deposits
 from counterpoise.sim.defi.lending import LendingCascade, LendingRules, health_factor, lending_cascade
+from counterpoise.sim.exchange.exchange import Exchange, ExchangeMemory
+from counterpoise.sim.exchange.rules import ExchangeConfig, FeeTier, FundingRules, MarketRules
 from counterpoise.sim.fees import Fees
 from counterpoise.sim.latency import ConstantLatency, Latency, LognormalLatency, SampledLatency
 from counterpoise.sim.leverage.accounts import Accounts, AccountsConfig
@@ -37,15 +45,26 @@ __all__ = [
     "AccountsConfig",
     "Adversary",
     "AdversaryConfig",
+    "AgentMarket",
+    "AgentMarketConfig",
+    "AgentToken",
+    "AgentVenue",
+    "AgentVenueConfig",
+    "AheadConfig",
     "CascadeConfig",
     "CascadeResult",
     "Connection",
     "ConstantLatency",
     "DepositRun",
     "Estimate",
+    "Exchange",
+    "ExchangeConfig",
+    "ExchangeMemory",
+    "FeeTier",
     "Fees",
     "FillContext",
     "Followers",
+    "FundingRules",
     "FundsConfig",
     "Latency",
     "LendingCascade",
@@ -53,6 +72,8 @@ __all__ = [
     "LognormalLatency",
     "MakerModel",
     "MarketConfig",
+    "MarketRules",
+    "OptionChainConfig",
     "OrderDelays",
     "OrdinaryFlow",
     "Policy",
@@ -66,11 +87,16 @@ __all__ = [
     "RoundTrips",
     "SampledLatency",
     "SimVenue",
+    "SimulatedMarket",
     "SyntheticFeed",
     "TokenConfig",
+    "agent_market_config",
     "aggressive_orders",
+    "ahead_line",
+    "ahead_report",
     "alarm_threshold",
     "auc",
+    "dealer_report",
     "default_config",
     "detect",
     "detectability",
@@ -80,6 +106,7 @@ __all__ = [
     "fund_market",
     "generate",
     "health_factor",
+    "hedging_path",
     "leakage_floor",
     "least_detectable",
     "lending_cascade",
@@ -87,4 +114,5 @@ __all__ = [
     "maker_quotes",
     "round_trip_costs",
     "run_on_deposits",
+    "simulate",
 ]

@@ -128,7 +128,7 @@ class PatientConfig(Config, frozen=True, kw_only=True):
     step_bps: float = 2.0
     reach_bps: float = 60.0
     news_share: float = 1.0
-    anchor: float = 0.1
+    anchor: float = 0.15
     clips: float = 25.0
     sigma: float = 0.7
 
@@ -200,7 +200,7 @@ class MakerConfig(Config, frozen=True, kw_only=True):
     gap_bps: float = 0.15
     clips: float = 0.25
     growth: float = 1.4
-    bound: float = 16.0
+    bound: float = 6.0
     fair_time: str = "500ms"
     news_share: float = 0.8
     news_lag: str = "200ms"

@@ -135,7 +135,7 @@ def _fill_market(ex: Int1D, config: ExchangeConfig, number: int, rules: MarketRu
         layout.MIN_LOTS: rules.min_lots,
         layout.MAX_LOTS: rules.max_lots,
         layout.MIN_VALUE: ceil(rules.instrument.least_notional / config.grain(rules.money)),
-        layout.MAX_POSITION: rules.max_position_lots,
+        layout.MAX_POSITION: config.position_limit(rules),
         layout.SELF_TRADE: _SELF_TRADE[rules.self_trade],
         layout.BAND_PPM: rules.band_ppm,
         layout.BAND_HIGH: rules.max_price_ticks,

@@ -97,7 +97,7 @@ class MarketRules(Config, frozen=True, kw_only=True):
         Orders come in multiples of so many ticks and lots.
     min_lots, max_lots : int
     max_position_lots : int
-        An order is refused that could carry its account further.
+        An order is refused that could carry its account further; 0 for as far as 64 bits hold its value.
     self_trade : {"allowed", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"}
         What happens when an order meets one of its own account.
     band_ppm : int
@@ -115,7 +115,7 @@ class MarketRules(Config, frozen=True, kw_only=True):
     lot_step: int = 1
     min_lots: int = 1
     max_lots: int = 1 << 24
-    max_position_lots: int = MAX_LOTS
+    max_position_lots: int = 0
     self_trade: SelfTrade = "cancel_newest"
     band_ppm: int = 0
     mark: MarkRule = "last"
@@ -130,7 +130,7 @@ class MarketRules(Config, frozen=True, kw_only=True):
         require("max_lots", self.max_lots, 1, MAX_LOTS)
         require("lot_step", self.lot_step, 1, self.max_lots)
         require("min_lots", self.min_lots, 1, self.max_lots)
-        require("max_position_lots", self.max_position_lots, 1, MAX_LOTS)
+        require("max_position_lots", self.max_position_lots, 0, MAX_LOTS)
         require("band_ppm", self.band_ppm, 0, 999_999)
         if self.funding is not None and self.instrument.kind is not InstrumentKind.PERP:
             raise ConfigError(f"{self.instrument.id} is no perpetual; expected no funding")
@@ -244,10 +244,18 @@ class ExchangeConfig(Config, frozen=True, kw_only=True):
             )
         if rules.payoff == "spot" and not self.base_grains(rules):
             raise ConfigError(f"{name}: one lot is less than a grain of {rules.instrument.base}; give grains a finer one")
-        highest = 2 if rules.payoff == "inverse" else rules.max_price_ticks
-        largest = highest * rules.max_lots * self.step_grains(rules)
-        if largest >= _MONEY_LIMIT:
+        most = max(rules.max_lots, rules.max_position_lots)
+        if most > self._most_lots(rules):
             raise ConfigError(
-                f"{name}: max_lots at max_price_ticks are worth {largest:.3g} grains of {rules.money}; expected below 2^62: "
-                "lower either, or take a coarser grain"
+                f"{name}: max_lots or max_position_lots is {most:,}; expected at most {self._most_lots(rules):,}, whose value "
+                f"in grains of {rules.money} stays below 2^62: lower it or max_price_ticks, or take a coarser grain"
             )
+
+    def _most_lots(self, rules: MarketRules) -> int:
+        """Lots whose value stays below 2⁶² grains at any price, an inverse contract's being greatest at one tick."""
+        highest = 2 if rules.payoff == "inverse" else rules.max_price_ticks
+        return min((_MONEY_LIMIT - 1) // (highest * self.step_grains(rules)), MAX_LOTS)
+
+    def position_limit(self, rules: MarketRules) -> int:
+        """Lots that a position of a market may reach."""
+        return rules.max_position_lots or self._most_lots(rules)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from counterpoise.core.arrays import Float1D, Float2D, Int1D, Int2D
@@ -17,6 +19,7 @@ from counterpoise.sim.kernels.replay_state import (
     CONSERVATIVE,
     EXACT,
     JOINED_ID,
+    JOINED_KEY,
     JOINED_ROWS,
     JOINED_STAMP,
     MODEL,
@@ -32,6 +35,9 @@ from counterpoise.sim.kernels.replay_state import (
 )
 
 __all__ = ["ahead_of_trade", "level_changes", "levels_replaced"]
+
+
+_PARTS: Final = 1024  # of a lot: a whole number of lots must not be missed by what rounding does to a power
 
 
 @inner_kernel
@@ -53,28 +59,28 @@ def _by_chance(model: int, power: float, front: float, prev: int, lots: int, tra
         return min(front, float(lots))
     share = _behind(model, power, front, back)
     left = front - (1 - share) * cancelled + min(back - share * cancelled, 0.0)
-    return min(max(left, 0.0), float(lots))
+    return min(max(np.rint(left * _PARTS) / _PARTS, 0.0), float(lots))
 
 
 @kernel
-def _stands_behind(joined: Int2D, standing: Int1D, order_id: int, since: int) -> bool:
-    """Whether an order of others was seen to join after a stamp; the last to join are looked at first."""
+def _stands_behind(joined: Int2D, standing: Int1D, order_id: int, key: int, since: int) -> bool:
+    """Whether an order of others was seen to join a level after a stamp; the last to join are looked at first."""
     for i in range(standing[JOINED_ROWS] - 1, -1, -1):
         if joined[i, JOINED_STAMP] < since:
             return False
-        if joined[i, JOINED_ID] == order_id:
+        if joined[i, JOINED_ID] == order_id and joined[i, JOINED_KEY] == key:
             return True
     return False
 
 
 @kernel
 def _by_order(
-    joined: Int2D, standing: Int1D, front: float, prev: int, lots: int, order_id: int, flags: int, since: int
+    joined: Int2D, standing: Int1D, front: float, prev: int, lots: int, order_id: int, key: int, flags: int, since: int
 ) -> float:
     """Lots ahead after one order changed a level; levels that come into view without a name are ahead of us."""
     if lots >= prev:
         return front if flags & ORDER else front + (lots - prev)
-    if flags & ORDER and _stands_behind(joined, standing, order_id, since):
+    if flags & ORDER and _stands_behind(joined, standing, order_id, key, since):
         return min(front, float(lots))
     return min(max(front - (prev - lots), 0.0) if flags & ORDER else front, float(lots))
 
@@ -105,13 +111,16 @@ def level_changes(
             prev = quantity_at(book, (1 - side) >> 1, side * price)
         if model == EXACT:
             met = True
-            places[i, AHEAD] = _by_order(joined, standing, places[i, AHEAD], prev, lots, order_id, flags, orders[i, SINCE])
+            places[i, AHEAD] = _by_order(
+                joined, standing, places[i, AHEAD], prev, lots, order_id, side * price, flags, orders[i, SINCE]
+            )
         else:
             places[i, AHEAD] = _by_chance(model, terms[POWER_OF], places[i, AHEAD], prev, lots, orders[i, TRADED])
             orders[i, TRADED] = 0
     if met and flags & ORDER and lots > prev:
         joined[standing[JOINED_ROWS], JOINED_ID] = order_id
         joined[standing[JOINED_ROWS], JOINED_STAMP] = standing[STAMP]
+        joined[standing[JOINED_ROWS], JOINED_KEY] = side * price
         standing[JOINED_ROWS] += 1
 
 
@@ -141,7 +150,8 @@ def ahead_of_trade(
     the trade was ahead of us, or none.
     """
     if standing[MODEL] == EXACT and flags & ORDER:
-        return 0.0 if _stands_behind(joined, standing, order_id, orders[row, SINCE]) else lots
+        key = orders[row, SIDE] * (orders[row, PRICE] - standing[SHOWN])
+        return 0.0 if _stands_behind(joined, standing, order_id, key, orders[row, SINCE]) else lots
     first = min(places[row, AHEAD], lots)
     places[row, AHEAD] -= first
     orders[row, TRADED] += recorded

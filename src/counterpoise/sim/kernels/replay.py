@@ -21,6 +21,7 @@ from counterpoise.sim.kernels.replay_state import (
     JOINED_ROWS,
     KICK,
     LEFT,
+    NEVER,
     NUMBER,
     ORDER_ROWS,
     PRICE,
@@ -36,7 +37,7 @@ __all__ = ["replay_rows", "show_top"]
 
 @kernel
 def show_top(book: Int1D, taken: Int2D, standing: Int1D, shift: Float2D, ts: int, top: Int1D) -> None:
-    """Best bid, its lots, best ask, its lots as shown, into top[0:4]; zeros where a side has nothing to take."""
+    """Best bid, its lots, best ask, its lots as shown, zeros where a side has nothing to take, and the state, into top."""
     book, taken, standing = borrow(book), borrow(taken), borrow(standing)
     displaced = np.int64(np.rint(remembered(shift, standing[SHIFT_NS], ts)))
     for side in range(2):
@@ -48,6 +49,7 @@ def show_top(book: Int1D, taken: Int2D, standing: Int1D, shift: Float2D, ts: int
                 top[2 * side], top[2 * side + 1] = (1 - 2 * side) * key + displaced, lots
                 break
             key = next_below(book, side, key)
+    top[4] = standing[STATE]
 
 
 @kernel
@@ -155,6 +157,27 @@ def _book_meets(
 
 
 @kernel
+def _reach(orders: Int2D, standing: Int1D) -> tuple[int, int]:
+    """Highest price that we bid and lowest that we ask; what is shown between them cannot concern us."""
+    bid, ask = -NEVER, NEVER
+    for i in range(standing[ORDER_ROWS]):
+        if orders[i, SIDE] > 0:
+            bid = max(bid, orders[i, PRICE])
+        else:
+            ask = min(ask, orders[i, PRICE])
+    return bid, ask
+
+
+@kernel
+def _farthest(orders: Int2D, standing: Int1D) -> tuple[int, int]:
+    """Lowest and highest price of all our orders."""
+    low, high = NEVER, -NEVER
+    for i in range(standing[ORDER_ROWS]):
+        low, high = min(low, orders[i, PRICE]), max(high, orders[i, PRICE])
+    return low, high
+
+
+@kernel
 def replay_rows(
     book: Int1D,
     standing: Int1D,
@@ -175,8 +198,9 @@ def replay_rows(
     start: int,
     until_ns: int,
     fills: Int2D,
+    top: Int1D,
 ) -> tuple[int, int]:
-    """Replay rows with ts_local < until_ns from `start`; returns (first row not taken, fills).
+    """Replay rows with ts_local < until_ns from `start`; returns (first row not taken, fills), and `top` as of until_ns.
 
     Stops early after a row that filled a resting order of ours, or when the book's hash table or `joined` must grow. Assumes
     room in `taken` for as many rows as `fills` has, and no more orders than that.
@@ -184,6 +208,8 @@ def replay_rows(
     book, standing, terms, orders, places = borrow(book), borrow(standing), borrow(terms), borrow(orders), borrow(places)
     joined, taken, shift, flow, fills = borrow(joined), borrow(taken), borrow(shift), borrow(flow), borrow(fills)
     resting = standing[ORDER_ROWS] > 0
+    own_bid, own_ask = _reach(orders, standing)
+    low, high = _farthest(orders, standing)
     found, i = 0, start
     while i < len(kind) and ts_local[i] < until_ns and not found:
         what, sign, flag, ts = np.int64(kind[i]), np.int64(side[i]), np.int64(flags[i]), ts_local[i]
@@ -194,8 +220,11 @@ def replay_rows(
                 break
             if ts >= standing[WAKE_NS]:
                 hold(book, orders, places, standing, shift, ts)
-            if what == DELTA and standing[STATE] != GAPPED:
-                level_changes(book, orders, places, joined, standing, terms, sign, price_ticks[i], qty_lots[i], ids[i], flag)
+            shown = price_ticks[i] + standing[SHOWN]
+            if what == DELTA and shown >= low and shown <= high and standing[STATE] != GAPPED:
+                level_changes(
+                    book, orders, places, joined, standing, terms, sign, price_ticks[i], qty_lots[i], ids[i], flag
+                )  # fmt: skip
         if what <= GAP:
             apply_row(book, standing, what, sign, flag, price_ticks[i], qty_lots[i])
             if flag & LAST:
@@ -205,14 +234,21 @@ def replay_rows(
                 levels_replaced(book, orders, places, standing)
             if standing[STATE] == SYNCED:
                 if what == TRADE:
-                    found = _trade_meets(
-                        orders, places, joined, standing, terms, shift, flow,
-                        sign, price_ticks[i], qty_lots[i], ids[i], flag, ts, fills,
-                    )  # fmt: skip
+                    shown = price_ticks[i] + standing[SHOWN]
+                    if shown <= own_bid or shown >= own_ask:
+                        found = _trade_meets(
+                            orders, places, joined, standing, terms, shift, flow,
+                            sign, price_ticks[i], qty_lots[i], ids[i], flag, ts, fills,
+                        )  # fmt: skip
                 elif what <= SNAPSHOT and flag & LAST:
-                    found = _book_meets(book, orders, places, taken, standing, terms, shift, flow, ts, fills)
-            standing[FILLED_AT] = standing[SHOWN]
-            if found and len(shift):
-                hold(book, orders, places, standing, shift, ts)
+                    ask, bid = standing[SHOWN] - book[HEAD + BEST], standing[SHOWN] + book[BEST]
+                    if ask <= own_bid or bid >= own_ask:
+                        found = _book_meets(book, orders, places, taken, standing, terms, shift, flow, ts, fills)
+            if found:
+                standing[FILLED_AT] = standing[SHOWN]
+                if len(shift):
+                    hold(book, orders, places, standing, shift, ts)
         i += 1
+    if not found:
+        show_top(book, taken, standing, shift, until_ns, top)
     return i, found

@@ -21,7 +21,9 @@ __all__ = [
     "HALF_BEHIND_NS",
     "HALF_NS",
     "INVERSE",
+    "JOINED_COLUMNS",
     "JOINED_ID",
+    "JOINED_KEY",
     "JOINED_ROWS",
     "JOINED_STAMP",
     "KICK",
@@ -111,3 +113,5 @@ FILL_COLUMNS: Final = 4  # ts, number of the order, shown price, lots
 # columns of joined
 JOINED_ID: Final = 0
 JOINED_STAMP: Final = 1
+JOINED_KEY: Final = 2  # side × recorded price
+JOINED_COLUMNS: Final = 3

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Final, NamedTuple
+from math import ceil
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from counterpoise.core.arrays import Int1D
+from counterpoise.core.arrays import Int1D, Int8_1D, UInt8_1D
 from counterpoise.core.errors import DataError, InputError
 from counterpoise.core.units import BPS
 from counterpoise.market.book import grow_ladder, new_ladder
@@ -26,6 +27,8 @@ from counterpoise.sim.replay.queue import QueueModel
 from counterpoise.sim.replay.response import NO_RESPONSE, ResponseModel
 
 __all__ = ["CONSERVATIVE", "Execution", "ReplayMarket"]
+
+Columns: TypeAlias = tuple[Int1D, Int1D, UInt8_1D, Int8_1D, UInt8_1D, Int1D, Int1D]  # of events, as the kernel takes them
 
 CONSERVATIVE: Final = QueueModel()
 _TAKEN_ROWS: Final = 4096
@@ -72,6 +75,7 @@ class ReplayMarket:
     def __init__(self, instrument: Instrument, response: ResponseModel = NO_RESPONSE, queue: QueueModel = CONSERVATIVE) -> None:
         self.instrument, self.response, self.queue = instrument, response, queue
         resilience = response.resilience
+        self._least_steps = ceil(instrument.least_notional / instrument.notional(1, 1))
         self._book = new_ladder()
         self._standing = np.zeros(at.STANDING_SIZE, np.int64)
         self._standing[STATE] = BookState.GAPPED
@@ -87,14 +91,16 @@ class ReplayMarket:
         self._terms[at.CANCELS] = resilience.cancels
         self._terms[at.VOLUME] = response.lots_per_ns(instrument)
         self._terms[at.POWER_OF] = queue.power
-        self._waiting: list[Events] = []
+        self._waiting: list[tuple[Columns, int]] = []  # and how many rows they have
         self._done = 0  # rows of the first waiting piece
+        self._next_ns = at.NEVER  # time of the next row; -1 when it is not known
         self._orders = np.zeros((_ORDER_ROWS, at.ORDER_COLUMNS), np.int64)
         self._places = np.zeros((_ORDER_ROWS, at.PLACE_COLUMNS))
-        self._joined = np.zeros((_JOINED_ROWS if queue.code == at.EXACT else 1, 2), np.int64)
+        self._joined = np.zeros((_JOINED_ROWS if queue.code == at.EXACT else 1, at.JOINED_COLUMNS), np.int64)
         self._taken = np.zeros((_TAKEN_ROWS, at.TAKEN_COLUMNS), np.int64)
         self._fills = np.zeros((_FILL_ROWS, at.FILL_COLUMNS), np.int64)
-        self._top = np.zeros(4, np.int64)
+        self._top, self._top_ns = np.zeros(5, np.int64), -1  # as of when it was looked at last
+        self._forgets = not resilience.half_life_ns
 
     @property
     def state(self) -> BookState:
@@ -112,15 +118,30 @@ class ReplayMarket:
             return
         if self.queue.code == at.EXACT:
             _require_orders(events, self.instrument.id)
-        self._waiting.append(events)
+        columns = (
+            events.ts_local,
+            events.id,
+            events.kind,
+            events.side,
+            events.flags,
+            events.price_ticks,
+            events.qty_lots,
+        )
+        if not self._waiting:
+            self._next_ns = int(events.ts_local[0])
+        self._waiting.append((columns, events.rows))
 
     def run(self, until_ns: int) -> list[Execution]:
         """Replay rows with ts_local < until_ns, up to the first row that fills a resting order.
 
         An empty list means that the time was reached.
         """
+        if until_ns <= self._next_ns:
+            if self._forgets and not len(self._shift):  # then nothing changes with time alone
+                self._top_ns = until_ns if self._top_ns >= 0 else -1
+            return []
         while self._waiting:
-            events = self._waiting[0]
+            columns, rows = self._waiting[0]
             self._make_room()
             self._done, found = k.replay_rows(
                 self._book,
@@ -132,32 +153,31 @@ class ReplayMarket:
                 self._taken,
                 self._shift,
                 self._flow,
-                events.ts_local,
-                events.id,
-                events.kind,
-                events.side,
-                events.flags,
-                events.price_ticks,
-                events.qty_lots,
+                *columns,
                 self._done,
                 until_ns,
                 self._fills,
+                self._top,
             )
+            self._top_ns = -1 if found else until_ns
             if found:
+                self._next_ns = -1
                 own.drop_filled(self._orders, self._places, self._standing)
                 return self._executions(found)
-            if self._done == events.rows:
+            if self._done == rows:
                 self._waiting.pop(0)
                 self._done = 0
-            elif events.ts_local[self._done] < until_ns:
-                self._grow(int(events.side[self._done]))
+            elif columns[0][self._done] < until_ns:
+                self._grow(int(columns[3][self._done]))
             else:
-                break
+                self._next_ns = int(columns[0][self._done])
+                return []
+        self._next_ns = at.NEVER
         return []
 
     def _make_room(self) -> None:
         """A kernel may take from as many more levels as it may write fills."""
-        if len(self._taken) - self._standing[at.TAKEN_ROWS] < len(self._fills):
+        if not self._forgets and len(self._taken) - self._standing[at.TAKEN_ROWS] < len(self._fills):
             self._taken = np.concatenate([self._taken, np.zeros_like(self._taken)])
 
     def _grow(self, side: int) -> None:
@@ -180,14 +200,20 @@ class ReplayMarket:
 
     def top(self, ts_ns: int) -> TopOfBook:
         """Best prices and sizes as shown to us."""
-        k.show_top(self._book, self._taken, self._standing, self._shift, ts_ns, self._top)
-        bid, bid_lots, ask, ask_lots = self._top.tolist()
-        return TopOfBook(bid, bid_lots, ask, ask_lots, _STATES[self._standing[STATE]])
+        if ts_ns != self._top_ns:
+            k.show_top(self._book, self._taken, self._standing, self._shift, ts_ns, self._top)
+            self._top_ns = ts_ns
+        bid, bid_lots, ask, ask_lots, state = self._top.tolist()
+        return TopOfBook(bid, bid_lots, ask, ask_lots, _STATES[state])
 
     def recorded_mid_ticks(self) -> float:
         """Mid of the recording, which knows nothing of us; NaN when a side is empty."""
         bid, ask = int(self._book[BEST]), int(self._book[HEAD + BEST])
         return float("nan") if NO_KEY in (bid, ask) else (bid - ask) / 2
+
+    def large_enough(self, price_ticks: int, lots: int) -> bool:
+        """Whether an order is worth the least that the venue takes, in whole numbers."""
+        return lots * (1 if self.instrument.inverse else price_ticks) >= self._least_steps
 
     def mid_before_fill(self, ts_ns: int) -> float:
         """Mid as shown at a time, less what the fill of resting orders at that time moved it by; NaN when a side is empty."""
@@ -214,6 +240,7 @@ class ReplayMarket:
     def _sweep(self, ts_ns: int, side: int, lots: int, limit: int) -> int:
         """Take from as many levels as `_fills` has rows for; returns how many."""
         self._make_room()
+        self._top_ns = -1
         return int(
             own.take(
                 self._book,

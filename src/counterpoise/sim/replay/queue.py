@@ -43,9 +43,10 @@ class QueueModel:
     Notes
     -----
     The probability models are those of hftbacktest: ``PowerProbQueueFunc`` and ``LogProbQueueFunc`` with sizes counted in
-    lots; what is ahead is never below 0, where it has it fall below and fills the difference by the next trade. Only the
-    conservative model errs on one side; with the others the expected place is right if the chance is. ``exact`` needs rows
-    that name orders (flag ORDER), which LOBSTER recordings have; levels that come into view without a name are ahead of us.
+    lots; what is ahead is kept to 1/1024 of a lot and is never below 0, where it has it fall below and fills the difference by
+    the next trade. Only the conservative model errs on one side; with the others the expected place is right if the chance is.
+    ``exact`` needs rows that name orders (flag ORDER), which LOBSTER recordings have; levels that come into view without a name
+    are ahead of us.
 
     References
     ----------

@@ -82,7 +82,7 @@ class ResponseFit(Config, frozen=True, kw_only=True):
         """
         try:
             return msgspec.json.decode(text, type=cls)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (msgspec.DecodeError, msgspec.ValidationError, InputError) as error:
             raise DataError(f"{source} is no fitted response: {error}; write it with to_json") from error
 
     def to_html(self) -> str:

@@ -19,6 +19,7 @@ from counterpoise.market.event import Events, Feed
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import (
     Approved,
+    Conditions,
     Fill,
     Order,
     OrderState,
@@ -273,6 +274,8 @@ class SimVenue:
 
 def _refusal(order: Order, market: ReplayMarket, ts_ns: int) -> RejectReason | None:
     """Why the venue does not take an order, or None."""
+    if order.time_in_force is TimeInForce.FOK or order.asks != Conditions():
+        return RejectReason.NOT_SUPPORTED
     if market.state is not BookState.SYNCED:
         return RejectReason.BOOK_NOT_SYNCED
     top = market.top(ts_ns)
@@ -283,7 +286,7 @@ def _refusal(order: Order, market: ReplayMarket, ts_ns: int) -> RejectReason | N
     if order.time_in_force is TimeInForce.POST_ONLY and crosses:
         return RejectReason.WOULD_TAKE
     price = order.price_ticks or opposite
-    if market.instrument.notional(price, order.qty_lots) < market.instrument.least_notional:
+    if not market.large_enough(price, order.qty_lots):
         return RejectReason.BELOW_MIN_NOTIONAL
     return None
 

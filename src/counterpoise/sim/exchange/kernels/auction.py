@@ -11,7 +11,7 @@ that finds no position ends.
 from __future__ import annotations
 
 from counterpoise.core.arrays import Int1D, Int2D
-from counterpoise.core.jit import inner_kernel, kernel
+from counterpoise.core.jit import inner_kernel, whole_kernel
 from counterpoise.sim.exchange.kernels.codes import (
     FILL,
     R_CODE,
@@ -83,7 +83,7 @@ def _demand(ex: Int1D, market: int, price: int) -> int:
     return lots
 
 
-@kernel
+@whole_kernel
 def auction_price(ex: Int1D, market: int) -> int:
     """Price of the auction; assumes a crossed book. O(levels and orders that cross).
 
@@ -150,7 +150,7 @@ def _most(ex: Int1D, order: int, side: int) -> int:
     return ex[order + SHOWN]
 
 
-@kernel
+@whole_kernel
 def match_at_one_price(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int) -> bool:
     """Match crossed orders, half of MAX_FILLS steps at most; returns whether the book is no more crossed.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from counterpoise.core.arrays import Int1D
-from counterpoise.core.jit import inner_kernel, kernel
+from counterpoise.core.jit import inner_kernel, whole_kernel
 from counterpoise.sim.exchange.kernels.codes import (
     AUCTION,
     BELOW_MIN_NOTIONAL,
@@ -116,7 +116,7 @@ def _off_grid(ex: Int1D, market: int, order: int) -> bool:
     return (tick > 1 and (price % tick or trigger % tick) != 0) or (lot > 1 and (lots % lot or display % lot) != 0)
 
 
-@inner_kernel
+@whole_kernel
 def refusal_of_terms(ex: Int1D, market: int, order: int) -> int:
     """Reason that lies in an order's own terms and the state of the market, or 0; its lots stand in SHOWN."""
     kind, lots, status = ex[order + KIND], ex[order + SHOWN], ex[market + STATUS]
@@ -131,7 +131,7 @@ def refusal_of_terms(ex: Int1D, market: int, order: int) -> int:
     return 0
 
 
-@inner_kernel
+@whole_kernel
 def refusal_of_entry(ex: Int1D, market: int, position: int, order: int) -> int:
     """Reason that lies in what an order meets when it enters the book, or 0."""
     side, kind, price, lots = ex[order + SIDE], ex[order + KIND], ex[order + PRICE], ex[order + SHOWN]
@@ -163,7 +163,7 @@ def refusal_of_entry(ex: Int1D, market: int, position: int, order: int) -> int:
     return 0
 
 
-@kernel
+@whole_kernel
 def _paid_for(ex: Int1D, market: int, order: int, lots: int) -> bool:
     """Whether free money covers a spot order, whatever it is filled at; a market purchase is priced level by level."""
     side, price = ex[order + SIDE], ex[order + PRICE]
@@ -188,7 +188,7 @@ def _paid_for(ex: Int1D, market: int, order: int, lots: int) -> bool:
     return free >= 0
 
 
-@kernel
+@whole_kernel
 def _fillable(ex: Int1D, market: int, order: int, limit: int, lots: int) -> bool:
     """Whether an order is sure to be filled whole within MAX_FILLS steps.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from counterpoise.core.arrays import Int1D, Int2D
-from counterpoise.core.jit import inner_kernel, kernel
+from counterpoise.core.jit import inner_kernel, whole_kernel
 from counterpoise.sim.exchange.kernels.checks import limit_key, refusal_of_entry, rests
 from counterpoise.sim.exchange.kernels.codes import (
     AUCTION,
@@ -49,7 +49,7 @@ from counterpoise.sim.exchange.kernels.outputs import report, room, tell_levels,
 __all__ = ["enter", "fire_due", "publish"]
 
 
-@kernel
+@whole_kernel
 def enter(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int, order: int) -> None:
     """An order that was let in, its lots in SHOWN, takes what it may; what is left rests or ends."""
     side, kind, lots = ex[order + SIDE], ex[order + KIND], ex[order + SHOWN]
@@ -87,7 +87,7 @@ def _let_go(ex: Int1D, order: int) -> None:
         release(ex, order)
 
 
-@inner_kernel
+@whole_kernel
 def _end(ex: Int1D, reports: Int2D, ts: int, order: int, reason: int, left: int) -> None:
     report(ex, reports, ts, order, CANCELLED, reason, left)
     _let_go(ex, order)
@@ -101,7 +101,7 @@ def publish(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int) -> Non
         _fire(ex, tape, reports, market, ts)
 
 
-@kernel
+@whole_kernel
 def _fire(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int) -> None:
     """Let triggered orders enter one by one while there is room; the others are due before the next request."""
     ex[DUE_MARKETS] -= ex[market + DUE]
@@ -128,7 +128,7 @@ def _fire(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int) -> None:
             tell_levels(ex, tape, market, ts)
 
 
-@kernel
+@whole_kernel
 def fire_due(ex: Int1D, tape: Int2D, reports: Int2D, ts: int) -> bool:
     """Let orders enter that wait for room only; returns whether there are none left."""
     for number in range(ex[MARKET_COUNT]):

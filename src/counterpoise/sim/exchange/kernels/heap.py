@@ -8,7 +8,7 @@ nearest trigger, of several the oldest. PREV is the elder sibling or, of the fir
 from __future__ import annotations
 
 from counterpoise.core.arrays import Int1D
-from counterpoise.core.jit import inner_kernel, kernel
+from counterpoise.core.jit import inner_kernel, whole_kernel
 from counterpoise.sim.exchange.kernels.codes import BY_MARK, STOP
 from counterpoise.sim.exchange.kernels.layout import (
     CHILD,
@@ -70,7 +70,7 @@ def _meld(ex: Int1D, heap: int, first: int, second: int) -> int:
     return first
 
 
-@kernel
+@whole_kernel
 def _meld_all(ex: Int1D, heap: int, child: int) -> int:
     """One heap of all siblings from a first child on: in pairs from the left, then together from the right."""
     pairs = 0
@@ -105,7 +105,7 @@ def wait(ex: Int1D, market: int, order: int) -> None:
     ex[market + WAITING] += 1
 
 
-@kernel
+@whole_kernel
 def unwait(ex: Int1D, market: int, order: int) -> None:
     """Let an order wait no more."""
     heap = _set_of(ex, order)

@@ -39,6 +39,7 @@ __all__ = ["enqueue", "key_of", "leave", "level_at", "next_above", "next_below",
 _ONE: Final = np.int64(1)
 _ABOVE: Final = np.int64(-2)
 _ALL: Final = np.int64(-1)
+_TOP: Final = np.int64(-(2**63))
 
 
 @inner_kernel
@@ -81,6 +82,12 @@ def next_below(ex: Int1D, book: int, key: int) -> int:
 
 
 @inner_kernel
+def _lowest_bit(word: int) -> int:
+    """Number of the lowest set bit; of the highest alone the negative leaves 64 bits."""
+    return 63 if word == _TOP else 63 - count_leading_zeros(word & -word)
+
+
+@inner_kernel
 def next_above(ex: Int1D, book: int, key: int) -> int:
     """Least live key above a key. Assumes that there is one."""
     mask, bits = ex[book + MASK], ex[book + BITS]
@@ -95,9 +102,9 @@ def next_above(ex: Int1D, book: int, key: int) -> int:
         while some == 0:
             upper = (upper + 1) & (mask >> 12)
             some = ex[sums + upper]
-        word = (upper << 6) + 63 - count_leading_zeros(some & -some)
+        word = (upper << 6) + _lowest_bit(some)
         live = ex[bits + word]
-    slot = (word << 6) + 63 - count_leading_zeros(live & -live)
+    slot = (word << 6) + _lowest_bit(live)
     return key + 1 + ((slot - start) & mask)
 
 

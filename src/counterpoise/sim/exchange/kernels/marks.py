@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Final
 
 from counterpoise.core.arrays import Int1D
-from counterpoise.core.jit import inner_kernel, kernel
+from counterpoise.core.jit import inner_kernel, whole_kernel
 from counterpoise.sim.exchange.kernels.codes import MARK_INDEX, MARK_LAST, MARK_MID
 from counterpoise.sim.exchange.kernels.layout import (
     ACCOUNT_COUNT,
@@ -154,7 +154,7 @@ def premium_ppb(ex: Int1D, market: int) -> int:
     return _parts_per_billion(max(0, bid - whole) - max(0, whole - ask), whole)
 
 
-@kernel
+@whole_kernel
 def take_sample(ex: Int1D, market: int, ts: int) -> None:
     """Sample basis and premium, once in `SAMPLE_NS` at most."""
     if ts < ex[market + NEXT_SAMPLE]:
@@ -194,7 +194,7 @@ def funding_due(ex: Int1D, market: int, ts: int) -> bool:
     return interval > 0 and ts >= ex[market + NEXT_FUNDING] and ex[market + MARK] > 0
 
 
-@kernel
+@whole_kernel
 def fund(ex: Int1D, market: int, ts: int) -> None:
     """Longs pay shorts rate × value at the mark (of a negative rate the other way), each to the nearest grain, halves up.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from counterpoise.core.arrays import Int1D, Int2D
-from counterpoise.core.jit import inner_kernel, kernel
+from counterpoise.core.jit import inner_kernel, kernel, whole_kernel
 from counterpoise.sim.exchange.kernels.codes import (
     CANCEL_BOTH,
     CANCEL_NEWEST,
@@ -88,7 +88,7 @@ def withdraw(ex: Int1D, market: int, order: int) -> int:
     return left
 
 
-@inner_kernel
+@whole_kernel
 def drop(ex: Int1D, reports: Int2D, market: int, ts: int, order: int, reason: int) -> None:
     """End a resting or waiting order and say why."""
     report(ex, reports, ts, order, CANCELLED, reason, ex[order + SHOWN] + ex[order + HIDDEN])
@@ -100,7 +100,7 @@ def drop(ex: Int1D, reports: Int2D, market: int, ts: int, order: int, reason: in
     release(ex, order)
 
 
-@inner_kernel
+@kernel
 def shrink(ex: Int1D, market: int, order: int, lots: int) -> None:
     """Take lots, fewer than it has, off an order that keeps its place: hidden ones first."""
     side = ex[order + SIDE]
@@ -118,11 +118,17 @@ def give(ex: Int1D, market: int, order: int, lots: int) -> None:
         reduce_shown(ex, side_of(market, side), side * ex[order + PRICE], order, lots)
         count_open(ex, market, order, -lots)
         return
-    left = withdraw(ex, market, order) - lots
-    if left:
-        rest(ex, market, order, left)
-    else:
-        release(ex, order)
+    if ex[order + HIDDEN]:
+        _refill(ex, market, order, lots)
+        return
+    withdraw(ex, market, order)
+    release(ex, order)
+
+
+@whole_kernel
+def _refill(ex: Int1D, market: int, order: int, lots: int) -> None:
+    """Take the shown lots off an iceberg, and put it to the back of the queue with the next ones."""
+    rest(ex, market, order, withdraw(ex, market, order) - lots)
 
 
 @inner_kernel
@@ -150,7 +156,7 @@ def _fill(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int, order: i
     give(ex, market, maker, lots)
 
 
-@inner_kernel
+@whole_kernel
 def _prevent(ex: Int1D, reports: Int2D, market: int, ts: int, order: int, maker: int, left: int) -> int:
     """Do what the rule says of two orders of one account; returns what is left of the newer, −1 − it when it must go."""
     rule = ex[market + SELF_TRADE]
@@ -169,7 +175,7 @@ def _prevent(ex: Int1D, reports: Int2D, market: int, ts: int, order: int, maker:
     return left - both
 
 
-@kernel
+@whole_kernel
 def match(ex: Int1D, tape: Int2D, reports: Int2D, market: int, ts: int, order: int, limit_key: int, lots: int) -> int:
     """Take lots from the opposite side down to a key, in at most MAX_FILLS steps; returns the lots not taken.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from counterpoise.core.arrays import Int1D
-from counterpoise.core.jit import inner_kernel
+from counterpoise.core.jit import inner_kernel, whole_kernel
 from counterpoise.sim.exchange.kernels.layout import (
     ACCOUNT,
     BASE,
@@ -94,7 +94,7 @@ def rate_of(ex: Int1D, account: int, maker: int) -> int:
     return ex[ex[FEES] + 2 * ex[account_at(ex, account) + TIER] + 1 - maker]
 
 
-@inner_kernel
+@whole_kernel
 def settle(ex: Int1D, market: int, account: int, signed_lots: int, value: int, ppm: int) -> int:
     """Book one side of a match; returns its fee [grains]. `value` is that of the whole match, the same for both sides."""
     position = position_at(ex, account, ex[market + MARKET_NUMBER])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from counterpoise.core.arrays import Int1D, Int2D
-from counterpoise.core.jit import inner_kernel, kernel
+from counterpoise.core.jit import inner_kernel, kernel, whole_kernel
 from counterpoise.market.kernels.codes import DELTA, FIRST, LAST, QUOTE, SNAPSHOT, TRADE
 from counterpoise.sim.exchange.kernels.codes import (
     R_ACCOUNT,
@@ -97,7 +97,7 @@ def touch(ex: Int1D, side: int, price: int) -> None:
     ex[TOUCHED_COUNT] = count + 1
 
 
-@kernel
+@whole_kernel
 def tell_levels(ex: Int1D, tape: Int2D, market: int, ts: int) -> None:
     """The levels noted since the last call as they now stand, and the best of both sides if either is not what was told."""
     count = ex[TOUCHED_COUNT]

@@ -20,7 +20,7 @@ has is read by `readers`; `batch` carries out many requests at once. An outer lo
 from __future__ import annotations
 
 from counterpoise.core.arrays import Int1D, Int2D
-from counterpoise.core.jit import inner_kernel, kernel
+from counterpoise.core.jit import inner_kernel, kernel, whole_kernel
 from counterpoise.sim.exchange.kernels.checks import refusal_of_entry, refusal_of_terms, rests
 from counterpoise.sim.exchange.kernels.codes import (
     NO_ROOM,
@@ -64,19 +64,23 @@ from counterpoise.sim.exchange.kernels.money import count_open
 from counterpoise.sim.exchange.kernels.orders import allot, find_order, market_at, next_number, own, position_at
 from counterpoise.sim.exchange.kernels.outputs import report, room, tell_levels, touch
 
-__all__ = ["amend", "cancel", "cancel_all", "place", "place_with"]
+__all__ = ["amend", "cancel", "cancel_all", "place", "place_with", "settle_due"]
 
 
 @inner_kernel
 def _begin(ex: Int1D, tape: Int2D, reports: Int2D, ts: int) -> bool:
-    if ex[DUE_MARKETS] and not fire_due(ex, tape, reports, ts):
-        return False
-    if not room(ex, tape, reports):
+    if (ex[DUE_MARKETS] and not fire_due(ex, tape, reports, ts)) or not room(ex, tape, reports):
         return False
     ex[REQUESTS] += 1
     ex[FILLED] = 0
     ex[FILLED_VALUE] = 0
     return True
+
+
+@kernel
+def settle_due(ex: Int1D, tape: Int2D, reports: Int2D, ts: int) -> bool:
+    """Let triggered orders enter that waited for room only, as every request does first; returns whether none are left."""
+    return ex[DUE_MARKETS] == 0 or fire_due(ex, tape, reports, ts)
 
 
 @inner_kernel
@@ -110,7 +114,7 @@ def place(
     return place_with(ex, tape, reports, ts, market, account, side, kind, price, lots, tag, 0, 0)
 
 
-@kernel
+@whole_kernel
 def place_with(
     ex: Int1D,
     tape: Int2D,
@@ -176,7 +180,7 @@ def _drop_and_note(ex: Int1D, reports: Int2D, market: int, ts: int, order: int) 
     drop(ex, reports, market, ts, order, 0)
 
 
-@kernel
+@whole_kernel
 def cancel(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, number: int) -> int:
     """Cancel an order; returns the lots it left undone, or −reason."""
     if not _begin(ex, tape, reports, ts):
@@ -190,18 +194,18 @@ def cancel(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, number: int) -> int:
     return left
 
 
-@inner_kernel
+@kernel
 def _refuse_number(ex: Int1D, reports: Int2D, ts: int, number: int) -> int:
     """Answer a request for an order that does not live: no account, no market, only its number."""
     order = ex[ORDERS]
-    ex[order + OF_MARKET], ex[order + ACCOUNT], ex[order + NUMBER], ex[order + TAG] = -1, -1, number, 0
+    ex[order + OF_MARKET], ex[order + ACCOUNT], ex[order + NUMBER], ex[order + TAG] = -1, -1, number, -1
     ex[order + SIDE], ex[order + PRICE], ex[order + SHOWN] = 0, 0, 0
     _refuse(ex, reports, ts, order, UNKNOWN_ORDER)
     ex[order + NUMBER] = 0
     return -UNKNOWN_ORDER
 
 
-@kernel
+@whole_kernel
 def cancel_all(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, market: int, account: int) -> int:
     """Cancel an account's orders in a market, the newest first, at most MAX_FILLS of them; returns how many, or −reason."""
     if not _begin(ex, tape, reports, ts):
@@ -218,7 +222,7 @@ def cancel_all(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, market: int, acc
     return count
 
 
-@kernel
+@whole_kernel
 def amend(ex: Int1D, tape: Int2D, reports: Int2D, ts: int, number: int, price: int, lots: int) -> int:
     """Change price and lots left of an order; its place is kept only when nothing but the size falls.
 

@@ -1,0 +1,280 @@
+"""AgentVenue: the Venue port over a market of agents, who see our orders in the book and in the prints, and answer.
+
+Our orders stand in the same queues and trade with the same agents under the same rules and fees as everyone's; nothing is
+modelled beyond the way there and back. Time runs on the axis of what we see: what happens at the venues at t is seen a feed
+latency later. `counterpoise.sim.connection` says when requests arrive and reports are heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import exp, log
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from counterpoise.core.arrays import Float1D, Int1D
+from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.market.event import QUOTE, Events
+from counterpoise.market.instrument import Instrument
+from counterpoise.market.order import Approved, Fill, Order, OrderState, OrderUpdate, RejectReason
+from counterpoise.market.quality import BookState
+from counterpoise.market.venue import TopOfBook, VenueEvent
+from counterpoise.sim.agents.agent_config import AgentMarketConfig
+from counterpoise.sim.agents.kernels import layout as at
+from counterpoise.sim.agents.kernels.prints import hear
+from counterpoise.sim.agents.kernels.values import past_value
+from counterpoise.sim.agents.market import open_world, take_events
+from counterpoise.sim.connection import Connection
+from counterpoise.sim.exchange.exchange import order_kind
+from counterpoise.sim.exchange.kernels import codes
+from counterpoise.sim.exchange.kernels import layout as x
+from counterpoise.sim.exchange.kernels.readers import best_lots, best_price, depth_of
+from counterpoise.sim.exchange.kernels.requests import amend, cancel, place_with
+from counterpoise.sim.exchange.reports import REASONS
+from counterpoise.sim.latency import ConstantLatency, LognormalLatency
+from counterpoise.sim.replay.venue import FillContext
+
+__all__ = ["AgentVenue"]
+
+_What: TypeAlias = Literal["submit", "submit again", "amend", "cancel"]
+
+
+class _Request(NamedTuple):
+    """Something that we ask of the venue."""
+
+    what: _What
+    client_id: str
+    qty_lots: int
+    price_ticks: int
+
+
+@dataclass(slots=True)
+class _Held:
+    """An order as the venue holds it."""
+
+    order: Order
+    state: OrderState
+    left_lots: int
+    number: int = 0
+
+
+class AgentVenue:
+    """Our seat in a market of agents.
+
+    Parameters
+    ----------
+    config : AgentMarketConfig
+    latency : ConstantLatency or LognormalLatency
+    seed : int
+        Of the latency model's randomness.
+    """
+
+    def __init__(self, config: AgentMarketConfig, *, latency: ConstantLatency | LognormalLatency, seed: int = 0) -> None:
+        self.world: Final = open_world(config, own_accounts=1)
+        self._account: Final = int(self.world.ex[x.ACCOUNT_COUNT]) - 1
+        self._feed_ns: Final = latency.feed_ns
+        self._connection: Final = Connection[_Request](latency, seed=seed)
+        self._instruments: Final = config.instruments
+        self._markets: Final = {instrument.id: market for market, instrument in enumerate(self._instruments)}
+        self._held: dict[str, _Held] = {}
+        self._ids: list[str] = []
+        self._arrived: list[tuple[Instrument, Events]] = []
+        self._contexts: list[FillContext] = []
+        self._mids = self.world.log_mids()
+        self._opening = self._mids - self._log_values(config.start_ns)
+        self._now_ns = 0
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        return self._instruments
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """First and last time at which something is seen."""
+        config = self.world.config
+        return config.start_ns + self._feed_ns, config.end_ns + self._feed_ns
+
+    def submit(self, approved: Approved) -> None:
+        order = approved.order
+        self._market(order.instrument)
+        known = order.client_id in self._held
+        if not known:
+            self._held[order.client_id] = _Held(order, OrderState.IN_FLIGHT, order.qty_lots)
+        self._send("submit again" if known else "submit", order.client_id)
+
+    def amend(self, client_id: str, *, qty_lots: int, price_ticks: int) -> None:
+        self._send("amend", client_id, qty_lots=qty_lots, price_ticks=price_ticks)
+
+    def cancel(self, client_id: str) -> None:
+        self._send("cancel", client_id)
+
+    def _send(self, what: _What, client_id: str, *, qty_lots: int = 0, price_ticks: int = 0) -> None:
+        self._connection.send(self._now_ns, _Request(what, client_id, qty_lots, price_ticks))
+
+    def advance(self, until_ns: int) -> None:
+        """Let the market live up to what is seen at a time, our requests arriving on the way."""
+        if until_ns < self._now_ns:
+            raise InputError(f"the venue stands at {self._now_ns} ns and cannot go back to {until_ns} ns")
+        while arrival := self._connection.arrival(until_ns):
+            ts_ns, request = arrival
+            self._live(ts_ns)
+            self._receive(ts_ns, request)
+        self._live(until_ns)
+        self._now_ns = until_ns
+
+    def events(self) -> Sequence[VenueEvent]:
+        return self._connection.heard(self._now_ns)
+
+    def market(self) -> Iterator[tuple[Instrument, Events]]:
+        """Market events that arrived since the last call."""
+        arrived, self._arrived = self._arrived, []
+        return iter(arrived)
+
+    def top(self, instrument: str) -> TopOfBook:
+        market, ex = self._market(instrument), self.world.ex
+        bid, ask = (int(best_price(ex, market, side)) for side in (1, -1))
+        return TopOfBook(bid, int(best_lots(ex, market, 1)), ask, int(best_lots(ex, market, -1)), BookState.SYNCED)
+
+    def depth_rows(self, instrument: str, edges_ticks: Int1D) -> Int1D:
+        """Lots shown between consecutive prices; bids positive, asks negative."""
+        market, rows = self._market(instrument), np.zeros(len(edges_ticks) - 1, np.int64)
+        for side in (1, -1):
+            prices, lots = (np.zeros(len(self.world.tape), np.int64) for _ in range(2))
+            found = depth_of(self.world.ex, market, side, prices, lots)
+            row = np.searchsorted(edges_ticks, prices[:found], side="right") - 1
+            inside = (row >= 0) & (row < len(rows))
+            np.add.at(rows, row[inside], side * lots[:found][inside])
+        return rows
+
+    def contexts(self) -> Sequence[FillContext]:
+        """One per fill so far: the mid as it stood, and as it would be had it moved from the start on as the value did.
+
+        The second knows nothing of us; it is known to a simulation only, and to within what price and value differ anyway.
+        """
+        return self._contexts
+
+    def _market(self, instrument: str) -> int:
+        try:
+            return self._markets[instrument]
+        except KeyError:
+            raise UnknownName("instrument of this venue", instrument, self._markets) from None
+
+    def _live(self, until_ns: int) -> None:
+        """Let the agents live; a request that arrives at that very time is before theirs."""
+        while not self.world.advance(until_ns - self._feed_ns):
+            self._take()
+        self._take()
+
+    def _take(self) -> None:
+        """What the venues have said, to everyone and to us."""
+        rows = self.world.reports[: self.world.ex[x.REPORT_ROWS]]
+        own = rows[rows[:, codes.R_ACCOUNT] == self._account].tolist()
+        told = take_events(self.world)
+        for row in own:
+            if row[codes.R_CODE] & 255 == codes.FILL:
+                self._contexts.append(self._context(row, told[row[codes.R_MARKET]]))
+            self._tell(row)
+        for market, events in enumerate(told):
+            if events.rows:
+                seen = events._replace(ts_local=events.ts_venue + self._feed_ns)
+                self._arrived.append((self._instruments[market], seen))
+                self._mids[market] = _log_mid(events, events.rows, self._mids[market] + self._origin(market)) - self._origin(
+                    market
+                )
+
+    def _context(self, row: list[int], events: Events) -> FillContext:
+        """Mids at a fill; `events` are those of its market since the last time."""
+        market, ts_ns = row[codes.R_MARKET], row[codes.R_TS]
+        origin, before = self._origin(market), int(np.searchsorted(events.ts_venue, ts_ns, side="left"))
+        shown = _log_mid(events, before, self._mids[market] + origin)
+        undisturbed = self._opening[market] + self._log_values(ts_ns)[market] + origin
+        return FillContext(ts_ns + self._feed_ns, self._ids[row[codes.R_TAG]], exp(shown), exp(undisturbed))
+
+    def _origin(self, market: int) -> float:
+        """Log ticks of the price that stands for the value 0."""
+        return float(self.world.reals[self.world.market_rows()[market, at.M_STATS] + at.S_OPEN])
+
+    def _log_values(self, ts_ns: int) -> Float1D:
+        """Log value of each market's token at the step of the grid before a time."""
+        config, state = self.world.config, self.world
+        ago = max((int(state.world[at.NOW]) - ts_ns) // config.fundamental.step_ns, 0)
+        values = [past_value(state.world, state.reals, token, ago) for token in range(len(config.tokens))]
+        return np.array([values[place.token] for place in config.places])
+
+    def _receive(self, ts_ns: int, request: _Request) -> None:
+        held = self._held.get(request.client_id)
+        if held is None:
+            self._connection.report(ts_ns, _rejected(ts_ns, request.client_id, RejectReason.UNKNOWN_ORDER))
+        elif request.what == "submit again":
+            self._connection.report(ts_ns, _rejected(ts_ns, request.client_id, RejectReason.DUPLICATE_ID))
+        elif request.what == "submit" or held.state is OrderState.WORKING:
+            self._ask(held, request, ts_ns - self._feed_ns)
+            hear(self.world.world, self.world.ex, self.world.tape)
+            self._take()
+
+    def _ask(self, held: _Held, request: _Request, ts_ns: int) -> None:
+        """Hand a request to the exchange; its answer stands in the reports."""
+        outputs = self.world.ex, self.world.tape, self.world.reports, ts_ns
+        if request.what == "cancel":
+            cancel(*outputs, held.number)
+        elif request.what == "amend":
+            amend(*outputs, held.number, request.price_ticks, request.qty_lots)
+        else:
+            order = held.order
+            trigger = 0 if order.asks.trigger is None else order.asks.trigger.price_ticks
+            terms = self._market(order.instrument), self._account, order.side, order_kind(order), order.price_ticks
+            self._ids.append(order.client_id)
+            number = place_with(*outputs, *terms, order.qty_lots, len(self._ids) - 1, order.asks.display_lots, trigger)
+            held.number = max(int(number), 0)
+
+    def _tell(self, row: list[int]) -> None:
+        """One report of the exchange, in our words."""
+        held, code = self._held[self._ids[row[codes.R_TAG]]], row[codes.R_CODE]
+        what, reason = code & 255, REASONS[code >> 8 & 255]
+        ts_ns, left = row[codes.R_TS] + self._feed_ns, row[codes.R_LEFT]
+        if what == codes.FILL:
+            self._connection.report(ts_ns, self._fill(held.order, row, ts_ns, maker=(code >> 20 & 1) == 1))
+            held.left_lots = left
+            if left == 0:
+                self._update(held, ts_ns, OrderState.FILLED, None)
+        elif what == codes.REJECTED and held.state is OrderState.WORKING:  # an amendment: the order works on
+            self._update(held, ts_ns, OrderState.WORKING, reason)
+        elif what == codes.REJECTED:
+            held.state = OrderState.REJECTED
+            self._connection.report(ts_ns, _rejected(ts_ns, held.order.client_id, reason))
+        elif what != codes.TRIGGERED:
+            held.left_lots = left
+            self._update(held, ts_ns, OrderState.WORKING if what == codes.WORKING else OrderState.CANCELLED, reason)
+
+    def _fill(self, order: Order, row: list[int], ts_ns: int, *, maker: bool) -> Fill:
+        rules = self.world.exchange.markets[self._market(order.instrument)]
+        return Fill(
+            ts_ns=ts_ns,
+            client_id=order.client_id,
+            instrument=order.instrument,
+            side=order.side,
+            price_ticks=row[codes.R_PRICE],
+            qty_lots=row[codes.R_LOTS],
+            fee=float(row[codes.R_FEE] * self.world.exchange.grain(rules.money)),
+            maker=maker,
+        )
+
+    def _update(self, held: _Held, ts_ns: int, state: OrderState, reason: RejectReason | None) -> None:
+        held.state = state
+        update = OrderUpdate(ts_ns=ts_ns, client_id=held.order.client_id, state=state, left_lots=held.left_lots, reason=reason)
+        self._connection.report(ts_ns, update)
+
+
+def _rejected(ts_ns: int, client_id: str, reason: RejectReason | None) -> OrderUpdate:
+    return OrderUpdate(ts_ns=ts_ns, client_id=client_id, state=OrderState.REJECTED, left_lots=0, reason=reason)
+
+
+def _log_mid(events: Events, rows: int, otherwise: float) -> float:
+    """Log mid by the last quote message of the first rows; `otherwise` where there is none, or a side was empty."""
+    quoted = np.flatnonzero(events.kind[:rows] == QUOTE)
+    if len(quoted) < 2:
+        return otherwise
+    bid, ask = events.price_ticks[quoted[-2]], events.price_ticks[quoted[-1]]
+    return log((bid + ask) / 2) if bid > 0 and ask > 0 else otherwise
