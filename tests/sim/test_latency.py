@@ -38,7 +38,7 @@ def test_lognormal_has_its_median_and_its_spread() -> None:
 
 def test_no_spread_is_constant_and_one_seed_gives_one_sequence() -> None:
     still = LognormalLatency(order="20ms", sigma=0)
-    assert still.order_delay(np.random.default_rng(1)) == 20 * MS_NS
+    assert still.order_delay(0, np.random.default_rng(1)) == 20 * MS_NS
     wide = LognormalLatency(order="20ms", sigma=2)
     draws = [[wide.order_delay(0, rng) for _ in range(50)] for rng in (np.random.default_rng(7), np.random.default_rng(7))]
     assert draws[0] == draws[1]

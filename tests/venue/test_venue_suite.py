@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import MS_NS, SECOND_NS
+from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.market.event import DELTA, GAP, SNAPSHOT, TRADE, Events
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.market.order import (
@@ -37,7 +38,8 @@ from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, Venue, VenueEvent
 from counterpoise.sim.fees import Fees
 from counterpoise.sim.latency import ConstantLatency, LognormalLatency
-from counterpoise.sim.replay.response import NO_RESPONSE, Resilience, ResponseModel
+from counterpoise.sim.replay.queue import QueueModel
+from counterpoise.sim.replay.response import NO_RESPONSE, Followers, Resilience, ResponseModel
 from counterpoise.sim.replay.venue import SimVenue
 from reference.given_feed import Given
 from reference.message_script import T0, Message, events_of
@@ -397,6 +399,18 @@ RANDOM_VENUES: Final[dict[str, Callable[[Given, int], Venue]]] = {
         response=ResponseModel(resilience=Resilience(half_life="1s")),
         fees=FEES,
         latency=LognormalLatency(order="80ms", ack="300ms", feed="5ms", sigma=1.5),
+        seed=seed,
+    ),
+    "sim, all that answers": lambda feed, seed: SimVenue(
+        feed,
+        response=ResponseModel(
+            impact=TransientImpact(bps_per_million=2e-6, permanent=0.1, half_lives=("300ms", "5s")),
+            resilience=Resilience(half_life="1s", half_life_behind="3s", cancels=0.5),
+            followers=Followers(per_lot=0.2, volume_per_s=50.0),
+        ),
+        queue=QueueModel.parse("power:3"),
+        fees=FEES,
+        latency=LATENCY,
         seed=seed,
     ),
     "sim, no delay": lambda feed, seed: SimVenue(

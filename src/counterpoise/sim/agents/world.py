@@ -129,6 +129,12 @@ class AgentWorld:
         stats = self.market_rows()[:, at.M_STATS]
         return np.asarray(self.reals[stats + at.S_MID] - self.reals[stats + at.S_OPEN])
 
+    def log_indices(self) -> Float1D:
+        """Log index of every token since the opening, the mean of its spot markets', and after the last that of the whole."""
+        count, start = len(self.config.tokens), int(self.world[at.TOKEN_ROWS])
+        rows = start + at.TOKEN_SIZE * np.arange(count)
+        return np.append(self.reals[rows + at.V_INDEX], self.reals[start + count * at.TOKEN_SIZE])
+
     def log_values(self) -> Float1D:
         """Log value of every token since the opening: hidden from those who trade."""
         rows = self.world[at.TOKEN_ROWS] + at.TOKEN_SIZE * np.arange(len(self.config.tokens))
