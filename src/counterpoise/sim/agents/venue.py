@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import exp, log
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final
 
 import numpy as np
 
@@ -35,19 +35,9 @@ from counterpoise.sim.exchange.kernels.requests import amend, cancel, place_with
 from counterpoise.sim.exchange.reports import REASONS
 from counterpoise.sim.latency import ConstantLatency, LognormalLatency
 from counterpoise.sim.replay.venue import FillContext
+from counterpoise.sim.request import Request, What, rejected
 
 __all__ = ["AgentVenue"]
-
-_What: TypeAlias = Literal["submit", "submit again", "amend", "cancel"]
-
-
-class _Request(NamedTuple):
-    """Something that we ask of the venue."""
-
-    what: _What
-    client_id: str
-    qty_lots: int
-    price_ticks: int
 
 
 @dataclass(slots=True)
@@ -75,7 +65,7 @@ class AgentVenue:
         self.world: Final = open_world(config, own_accounts=1)
         self._account: Final = int(self.world.ex[x.ACCOUNT_COUNT]) - 1
         self._feed_ns: Final = latency.feed_ns
-        self._connection: Final = Connection[_Request](latency, seed=seed)
+        self._connection: Final = Connection[Request](latency, seed=seed)
         self._instruments: Final = config.instruments
         self._markets: Final = {instrument.id: market for market, instrument in enumerate(self._instruments)}
         self._held: dict[str, _Held] = {}
@@ -110,8 +100,8 @@ class AgentVenue:
     def cancel(self, client_id: str) -> None:
         self._send("cancel", client_id)
 
-    def _send(self, what: _What, client_id: str, *, qty_lots: int = 0, price_ticks: int = 0) -> None:
-        self._connection.send(self._now_ns, _Request(what, client_id, qty_lots, price_ticks))
+    def _send(self, what: What, client_id: str, *, qty_lots: int = 0, price_ticks: int = 0) -> None:
+        self._connection.send(self._now_ns, Request(what, client_id, qty_lots, price_ticks))
 
     def advance(self, until_ns: int) -> None:
         """Let the market live up to what is seen at a time, our requests arriving on the way."""
@@ -203,18 +193,18 @@ class AgentVenue:
         values = [past_value(state.world, state.reals, token, ago) for token in range(len(config.tokens))]
         return np.array([values[place.token] for place in config.places])
 
-    def _receive(self, ts_ns: int, request: _Request) -> None:
+    def _receive(self, ts_ns: int, request: Request) -> None:
         held = self._held.get(request.client_id)
         if held is None:
-            self._connection.report(ts_ns, _rejected(ts_ns, request.client_id, RejectReason.UNKNOWN_ORDER))
+            self._connection.report(ts_ns, rejected(ts_ns, request.client_id, RejectReason.UNKNOWN_ORDER))
         elif request.what == "submit again":
-            self._connection.report(ts_ns, _rejected(ts_ns, request.client_id, RejectReason.DUPLICATE_ID))
+            self._connection.report(ts_ns, rejected(ts_ns, request.client_id, RejectReason.DUPLICATE_ID))
         elif request.what == "submit" or held.state is OrderState.WORKING:
             self._ask(held, request, ts_ns - self._feed_ns)
             hear(self.world.world, self.world.ex, self.world.tape)
             self._take()
 
-    def _ask(self, held: _Held, request: _Request, ts_ns: int) -> None:
+    def _ask(self, held: _Held, request: Request, ts_ns: int) -> None:
         """Hand a request to the exchange; its answer stands in the reports."""
         outputs = self.world.ex, self.world.tape, self.world.reports, ts_ns
         if request.what == "cancel":
@@ -243,7 +233,7 @@ class AgentVenue:
             self._update(held, ts_ns, OrderState.WORKING, reason)
         elif what == codes.REJECTED:
             held.state = OrderState.REJECTED
-            self._connection.report(ts_ns, _rejected(ts_ns, held.order.client_id, reason))
+            self._connection.report(ts_ns, rejected(ts_ns, held.order.client_id, reason))
         elif what != codes.TRIGGERED:
             held.left_lots = left
             self._update(held, ts_ns, OrderState.WORKING if what == codes.WORKING else OrderState.CANCELLED, reason)
@@ -265,10 +255,6 @@ class AgentVenue:
         held.state = state
         update = OrderUpdate(ts_ns=ts_ns, client_id=held.order.client_id, state=state, left_lots=held.left_lots, reason=reason)
         self._connection.report(ts_ns, update)
-
-
-def _rejected(ts_ns: int, client_id: str, reason: RejectReason | None) -> OrderUpdate:
-    return OrderUpdate(ts_ns=ts_ns, client_id=client_id, state=OrderState.REJECTED, left_lots=0, reason=reason)
 
 
 def _log_mid(events: Events, rows: int, otherwise: float) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from math import isnan
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from msgspec import structs
 
@@ -36,6 +36,7 @@ from counterpoise.sim.latency import Latency
 from counterpoise.sim.replay.market import CONSERVATIVE, Execution, ReplayMarket
 from counterpoise.sim.replay.queue import QueueModel
 from counterpoise.sim.replay.response import NO_RESPONSE, ResponseModel
+from counterpoise.sim.request import Request, What, rejected
 
 __all__ = ["FillContext", "SimVenue"]
 
@@ -47,18 +48,6 @@ class FillContext(NamedTuple):
     client_id: str
     shown_mid_ticks: float  # just before the fill, our own impact included
     recorded_mid_ticks: float  # of the recording, which knows nothing of us
-
-
-_What: TypeAlias = Literal["submit", "submit again", "amend", "cancel"]
-
-
-class _Request(NamedTuple):
-    """Something that we ask of the venue."""
-
-    what: _What
-    client_id: str
-    qty_lots: int
-    price_ticks: int
 
 
 @dataclass(slots=True)
@@ -100,7 +89,7 @@ class SimVenue:
     ) -> None:
         self._feed = feed
         self._markets: Final = {i.id: ReplayMarket(i, response, queue) for i in feed.instruments}
-        self._fees, self._connection = fees, Connection[_Request](latency, seed=seed)
+        self._fees, self._connection = fees, Connection[Request](latency, seed=seed)
         self._held: dict[str, _Held] = {}
         self._by_number: dict[int, str] = {}
         self._numbers = count()
@@ -132,8 +121,8 @@ class SimVenue:
     def cancel(self, client_id: str) -> None:
         self._send("cancel", client_id)
 
-    def _send(self, what: _What, client_id: str, *, qty_lots: int = 0, price_ticks: int = 0) -> None:
-        self._connection.send(self._now_ns, _Request(what, client_id, qty_lots, price_ticks))
+    def _send(self, what: What, client_id: str, *, qty_lots: int = 0, price_ticks: int = 0) -> None:
+        self._connection.send(self._now_ns, Request(what, client_id, qty_lots, price_ticks))
 
     def advance(self, until_ns: int) -> None:
         """Replay to a time, our requests arriving on the way."""
@@ -182,12 +171,12 @@ class SimVenue:
                     held = self._held[self._by_number[execution.number]]
                     self._filled(held, execution, market, maker=True, shown_mid_ticks=mid)
 
-    def _receive(self, ts_ns: int, request: _Request) -> None:
+    def _receive(self, ts_ns: int, request: Request) -> None:
         held = self._held.get(request.client_id)
         if held is None:
-            self._connection.report(ts_ns, _rejected(ts_ns, request.client_id, RejectReason.UNKNOWN_ORDER))
+            self._connection.report(ts_ns, rejected(ts_ns, request.client_id, RejectReason.UNKNOWN_ORDER))
         elif request.what == "submit again":
-            self._connection.report(ts_ns, _rejected(ts_ns, request.client_id, RejectReason.DUPLICATE_ID))
+            self._connection.report(ts_ns, rejected(ts_ns, request.client_id, RejectReason.DUPLICATE_ID))
         elif request.what == "submit":
             self._arrive(held, ts_ns)
         elif held.state is OrderState.WORKING:
@@ -204,7 +193,7 @@ class SimVenue:
         reason = _refusal(order, market, ts_ns)
         if reason is not None:
             held.state = OrderState.REJECTED
-            self._connection.report(ts_ns, _rejected(ts_ns, order.client_id, reason))
+            self._connection.report(ts_ns, rejected(ts_ns, order.client_id, reason))
             return
         self._enter(held, market, ts_ns)
 
@@ -224,7 +213,7 @@ class SimVenue:
         else:
             self._update(held, ts_ns, OrderState.CANCELLED)
 
-    def _amend(self, held: _Held, market: ReplayMarket, request: _Request, ts_ns: int) -> None:
+    def _amend(self, held: _Held, market: ReplayMarket, request: Request, ts_ns: int) -> None:
         """A smaller size at the same price keeps the place in the queue, anything else goes to the back.
 
         An amendment that is refused changes nothing: the order works on, and the answer says why.
@@ -289,10 +278,6 @@ def _refusal(order: Order, market: ReplayMarket, ts_ns: int) -> RejectReason | N
     if not market.large_enough(price, order.qty_lots):
         return RejectReason.BELOW_MIN_NOTIONAL
     return None
-
-
-def _rejected(ts_ns: int, client_id: str, reason: RejectReason) -> OrderUpdate:
-    return OrderUpdate(ts_ns=ts_ns, client_id=client_id, state=OrderState.REJECTED, left_lots=0, reason=reason)
 
 
 def _context(held: _Held, execution: Execution, shown_mid_ticks: float, recorded_mid_ticks: float) -> FillContext:
