@@ -62,9 +62,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    print(
-        "| bought, median lots | gamma, lots a 1 % move | corr(hedge, move) | hedge / (−gamma · move) | of volume |"
-    )
+    print("| bought, median lots | gamma, lots a 1 % move | corr(hedge, move) | hedge / (−gamma · move) | of volume |")
     print("|---|---|---|---|---|")
     with ProcessPoolExecutor(arguments.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         for lots in (2.0, 20.0):

@@ -8,6 +8,8 @@ import pytest
 
 from counterpoise.core.errors import ConfigError, InputError
 from counterpoise.core.units import SECOND_NS, parse_time
+from counterpoise.market.book import Book
+from counterpoise.market.event import QUOTE, TRADE
 from counterpoise.market.instrument import InstrumentKind
 from counterpoise.options.black import black76_greeks, coin_greeks
 from counterpoise.options.svi_arbitrage import least_butterfly
@@ -18,6 +20,7 @@ from counterpoise.sim.agents.kernels import layout as at
 from counterpoise.sim.agents.kernels import loop
 from counterpoise.sim.agents.kernels import option_maker as d
 from counterpoise.sim.agents.ledger import agent_ledger, venue_ledger
+from counterpoise.sim.agents.market import simulate
 from counterpoise.sim.agents.option_chain import DealerConfig, OptionChainConfig, OptionFlowConfig, ParityConfig
 from counterpoise.sim.agents.world import AgentWorld, build_world
 from counterpoise.sim.exchange.kernels.readers import best_price
@@ -139,6 +142,25 @@ def test_pieces_are_the_whole() -> None:
     pieces.pass_unseen(config.end_ns)
     for name in ("world", "reals", "rng", "ex"):
         assert getattr(whole, name).tobytes() == getattr(pieces, name).tobytes(), name
+
+
+def test_the_feed_tells_of_every_option() -> None:
+    """Snapshot, levels, trades; the book of the tape is the exchange's."""
+    config = config_of(CASH, duration="10s")
+    market = simulate(config)
+    options = config.instruments[len(config.outrights) :]
+    assert set(market.events) == {instrument.id for instrument in config.instruments}
+    traded = 0
+    for instrument in options:
+        events = market.events[instrument.id]
+        book = Book()
+        book.apply(events)
+        for side, best in ((1, book.best_bid), (-1, book.best_ask)):
+            last = np.flatnonzero((events.kind == QUOTE) & (events.side == side))
+            if best is not None and len(last):
+                assert events.price_ticks[last[-1]] == best
+        traded += int((events.kind == TRADE).sum())
+    assert traded > 20
 
 
 def test_a_dealer_keeps_his_delta_in_the_band() -> None:

@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 
 from counterpoise.core.arrays import Float1D
-from counterpoise.core.jit import inner_kernel, kernel
+from counterpoise.core.jit import inner_kernel, kernel, whole_kernel
 from counterpoise.sim.agents.kernels.order_sizes import (
     LATELY,
     PROFILE,
@@ -194,7 +194,7 @@ def _rescale(own: Float1D) -> None:
     scale_profile(own[_PROFILE:], down)
 
 
-@kernel
+@whole_kernel
 def suspect(state: Float1D, settings: Float1D, ts_ns: int, side: int, lots: int) -> None:
     """Weigh one aggressive order, then remember it. Assumes lots ≥ 1, side ±1."""
     before, lately = state[_BEFORE:_LATELY].view(np.int64), state[_LATELY:COUNTED]
