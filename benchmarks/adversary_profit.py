@@ -111,8 +111,9 @@ def table(arguments: argparse.Namespace, pool: ProcessPoolExecutor) -> None:
     """Print what he earns by order."""
     minutes, seeds = arguments.minutes, range(arguments.seed, arguments.seed + arguments.runs)
     design = list(pool.map(partial(events_of, minutes=minutes), FIT_SEEDS))
-    volume = float(np.mean([run.qty_lots.sum() for run in design]))
-    ordinary = fit_ordinary_flow(in_a_row(design), config_of(0, minutes).instruments[0])
+    prints = in_a_row(design)
+    volume = float(prints.qty_lots.sum()) / len(design)
+    ordinary = fit_ordinary_flow(prints, config_of(0, minutes).instruments[0])
     run = partial(live, ordinary=ordinary, minutes=minutes)
     clean = list(pool.map(partial(run, order=None, threshold=WATCHING), [(seed, 1) for seed in THRESHOLD_SEEDS]))
     threshold = alarm_threshold([one.peak for one in clean])
