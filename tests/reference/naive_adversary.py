@@ -56,6 +56,7 @@ class NaiveAdversary:
         self.ordinary, self.config = ordinary, config
         self.signs: list[int] = []
         self.last_ts = 0
+        self.shares = {side: list(ordinary.repeats) for side in (1, -1)}
         self.lately = {(length, side): Fading() for length in LENGTHS for side in (1, -1)}
         self.forget()
 
@@ -94,9 +95,8 @@ class NaiveAdversary:
         return rest + far + sum(min(q, cap) * c for q, c in common)
 
     def ordinary_size(self, side: int, lots: int) -> float:
-        static = self.static(lots)
+        static, weights = self.static(lots), self.shares[side]
         recent = [self.lately[length, side].share(lots, static) for length in LENGTHS]
-        weights = self.ordinary.repeats
         return sum(w * r for w, r in zip(weights, recent, strict=True)) + (1 - sum(weights)) * static
 
     def order(self, ts: int, side: int, lots: int) -> None:
@@ -124,6 +124,12 @@ class NaiveAdversary:
         own.quarters.add(quarter(lots), weight, fade)
         for period, phases in own.phases.items():
             phases.add(ts % period * 128 // period, weight, fade)
+        posteriors = [
+            weight * self.lately[length, side].share(lots, static) / size
+            for weight, length in zip(self.shares[side], LENGTHS, strict=True)
+        ]
+        usual = self.ordinary.repeats
+        self.shares[side] = [0.9 * now + 0.1 * prior for now, prior in zip(posteriors, usual, strict=True)]
         for length in LENGTHS:
             for s in (1, -1) if length == LENGTHS[0] else (side,):
                 self.lately[length, s].add(lots, 1.0, 1 / length)

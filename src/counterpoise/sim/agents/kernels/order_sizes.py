@@ -1,9 +1,10 @@
 """How likely an order's size is in ordinary flow, and how likely if one side repeats what it has used before.
 
 Sizes are counted in quarters of an octave, and one by one where a size is common. Ordinary flow repeats itself too: with some
-chance a size is one of those of the last 2,000 orders, or of the last 100 or 10 of its side. Sizes that came are kept with a
-weight each in a `table` of floats, in slots found by the size's bits; a `profile` is the weight held in each quarter, then such
-a table.
+chance a size is one of those of the last 2,000 orders, or of the last 100 or 10 of its side. How often is learnt as it goes, so
+that a burst of one size is ordinary: each order's weights are the posterior of the one before, a tenth of it given back to what
+is usual (fixed share, Herbster and Warmuth 1998, doi:10.1023/A:1007424614876). Sizes that came are kept with a weight each in a
+`table` of floats, in slots found by the size's bits; a `profile` is the weight held in each quarter, then such a table.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ __all__ = [
     "static_chance",
     "static_chances",
     "volume_ratio",
+    "weigh_memories",
 ]
 
 QUARTERS: Final = 256  # lots below 2⁶³ lie in 252
@@ -52,7 +54,8 @@ _WEIGHTS: Final = _SLOTS  # behind the sizes themselves
 _TOTAL: Final = 2 * _SLOTS
 _UNIT: Final = _TOTAL + 1  # weight of an order now: it grows, so that what is old fades; used by the table of ordinary flow
 TABLE: Final = _UNIT + 1
-LATELY: Final = _TABLES * TABLE  # tables of all, of buys over 100, of sells over 100, of buys over 10, of sells over 10
+_SHARES: Final = _TABLES * TABLE  # behind the tables of all, of buys and sells over 100, of buys and sells over 10
+LATELY: Final = _SHARES + 2 * MEMORIES  # weights of the memories as they are now, of buys, of sells; 0 before any order
 
 # a profile
 _HELD: Final = QUARTERS
@@ -65,6 +68,7 @@ _ALIKE: Final = 0.3
 _SAME: Final = 0.5
 _PRIOR: Final = 1.0  # orders that speak for ordinary flow before any was seen
 _RESCALED: Final = 1e100
+_GIVEN_BACK: Final = 0.1
 
 
 @inner_kernel
@@ -137,12 +141,30 @@ def _recent_chance(table: Float1D, lots: int, static: float) -> float:
     return (_weight_of(table, lots) + prior * static) / (table[_TOTAL] + prior)
 
 
+@inner_kernel
+def _share(model: Float1D, lately: Float1D, memory: int, side: int) -> float:
+    """Weight of a memory for the next order of a side: the usual one before the first."""
+    held = lately[_SHARES + MEMORIES * ((1 - side) >> 1) + memory]
+    return held if held > 0.0 else model[_REPEATS + memory]
+
+
+@kernel
+def weigh_memories(model: Float1D, lately: Float1D, side: int, lots: int, static: float) -> None:
+    """Bring the weights of the memories to what an order of a side says, before it is remembered."""
+    whole = ordinary_chance(model, lately, side, lots, static)
+    at = _SHARES + MEMORIES * ((1 - side) >> 1)
+    for memory in range(MEMORIES):
+        chance = _recent_chance(_memory_of(lately, memory, side), lots, static)
+        posterior = _share(model, lately, memory, side) * chance / whole
+        lately[at + memory] = (1.0 - _GIVEN_BACK) * posterior + _GIVEN_BACK * model[_REPEATS + memory]
+
+
 @kernel
 def ordinary_chance(model: Float1D, lately: Float1D, side: int, lots: int, static: float) -> float:
     """p0(lots | side, past): the static chance and those of the memories, weighed."""
     chance, rest = 0.0, 1.0
     for memory in range(MEMORIES):
-        weight = model[_REPEATS + memory]
+        weight = _share(model, lately, memory, side)
         chance += weight * _recent_chance(_memory_of(lately, memory, side), lots, static)
         rest -= weight
     return chance + rest * static

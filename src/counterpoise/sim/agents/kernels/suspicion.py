@@ -33,6 +33,7 @@ from counterpoise.sim.agents.kernels.order_sizes import (
     size_ratio,
     static_chance,
     volume_ratio,
+    weigh_memories,
 )
 from counterpoise.sim.agents.kernels.sign_memory import MEMORY, SIGN_FEATURES, buy_chance, remember_sign
 
@@ -218,6 +219,7 @@ def suspect(state: Float1D, settings: Float1D, ts_ns: int, side: int, lots: int)
     state[ALL_MEAN] = (own[_SUM] + other[_SUM]) / _hypotheses(settings)
     state[COUNTED] += 1.0
     remember_sign(state[:_BEFORE], side)
+    weigh_memories(model, lately, side, lots, static)
     remember_lately(lately, side, lots)
     before[0] = ts_ns
 
