@@ -1,7 +1,20 @@
 """A venue made of models, over a recording or a synthetic market."""
 
+from counterpoise.sim.agents.adversary import Adversary, AdversaryConfig, detect
 from counterpoise.sim.agents.agent_config import AgentMarketConfig, AgentToken, AgentVenueConfig, agent_market_config
+from counterpoise.sim.agents.ahead import AheadConfig, ahead_line, ahead_report
+from counterpoise.sim.agents.detection import (
+    alarm_threshold,
+    auc,
+    detectability,
+    detection_delay,
+    leakage_floor,
+    least_detectable,
+)
+from counterpoise.sim.agents.hedging import dealer_report, hedging_path
 from counterpoise.sim.agents.market import AgentMarket, SimulatedMarket, simulate
+from counterpoise.sim.agents.option_chain import OptionChainConfig
+from counterpoise.sim.agents.ordinary_flow import OrdinaryFlow, aggressive_orders, fit_ordinary_flow
 from counterpoise.sim.agents.venue import AgentVenue
 from counterpoise.sim.connection import Connection
 from counterpoise.sim.defi.deposits import DepositRun, run_on_deposits
@@ -43,11 +56,14 @@ __all__ = [
     "QUEUE_MODELS",
     "Accounts",
     "AccountsConfig",
+    "Adversary",
+    "AdversaryConfig",
     "AgentMarket",
     "AgentMarketConfig",
     "AgentToken",
     "AgentVenue",
     "AgentVenueConfig",
+    "AheadConfig",
     "Belief",
     "BeliefModel",
     "CascadeConfig",
@@ -85,7 +101,9 @@ __all__ = [
     "MarketRules",
     "Markout",
     "MarkoutFit",
+    "OptionChainConfig",
     "OrderDelays",
+    "OrdinaryFlow",
     "Policy",
     "QueueModel",
     "Quote",
@@ -106,22 +124,35 @@ __all__ = [
     "after_move",
     "after_request",
     "agent_market_config",
+    "aggressive_orders",
+    "ahead_line",
+    "ahead_report",
+    "alarm_threshold",
     "asymptotic_distances",
+    "auc",
     "bounded_distances",
     "bounded_paths",
     "bounded_worth",
     "dark_outlook",
+    "dealer_report",
     "default_config",
+    "detect",
+    "detectability",
+    "detection_delay",
     "equilibrium_markup",
     "expected_best_quote",
     "expected_residual",
     "fit_markout",
+    "fit_ordinary_flow",
     "fit_response",
     "fund_market",
     "generate",
     "half_tick_instrument",
     "health_factor",
+    "hedging_path",
     "holding_cost",
+    "leakage_floor",
+    "least_detectable",
     "lending_cascade",
     "maker_paths",
     "maker_quotes",

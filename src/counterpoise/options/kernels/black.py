@@ -20,6 +20,7 @@ from counterpoise.core.jit import inner_kernel, kernel
 __all__ = [
     "black_derivatives",
     "black_prices",
+    "black_value",
     "log_moneyness",
     "log_normalised",
     "missing_value",
@@ -123,7 +124,8 @@ def normalised_vega(x: float, s: float) -> float:
 
 
 @kernel
-def _value(forward: float, strike: float, deviation: float, sign: int) -> float:
+def black_value(forward: float, strike: float, deviation: float, sign: int) -> float:
+    """Undiscounted price for a standard deviation σ√T > 0 of ln(F); sign is +1 call, −1 put."""
     intrinsic = max(sign * (forward - strike), 0.0)
     return intrinsic + sqrt(forward) * sqrt(strike) * normalised(-abs(log_moneyness(forward, strike)), deviation)
 
@@ -134,7 +136,7 @@ def black_prices(forward: Float1D, strike: Float1D, years: Float1D, sigma: Float
     for i in range(len(out)):
         deviation = sigma[i] * sqrt(years[i])
         if deviation > 0.0 and forward[i] > 0.0 and strike[i] > 0.0:
-            out[i] = _value(forward[i], strike[i], deviation, sign[i])
+            out[i] = black_value(forward[i], strike[i], deviation, sign[i])
         else:
             out[i] = np.nan
 
@@ -150,7 +152,7 @@ def black_derivatives(forward: Float1D, strike: Float1D, years: Float1D, sigma: 
             continue
         d1 = log_moneyness(forward[i], strike[i]) / deviation + 0.5 * deviation
         density = exp(-0.5 * d1 * d1) / _SQRT_2PI
-        out[i, 0] = _value(forward[i], strike[i], deviation, sign[i])
+        out[i, 0] = black_value(forward[i], strike[i], deviation, sign[i])
         out[i, 1] = sign[i] * normal_cdf(sign[i] * d1)
         out[i, 2] = density / (forward[i] * deviation)
         out[i, 3] = forward[i] * density * root

@@ -11,6 +11,7 @@ from counterpoise.core.units import Grid, parse_duration, parse_time
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.market.tree import Node, Tree
 from counterpoise.sim.agents.fundamental import FundamentalConfig, TokenValue
+from counterpoise.sim.agents.option_chain import OptionChainConfig
 from counterpoise.sim.agents.participants import (
     ArbitrageConfig,
     CrowdConfig,
@@ -90,11 +91,13 @@ class AgentVenueConfig(Config, frozen=True, kw_only=True):
 
 
 class Place(NamedTuple):
-    """One market of the world: its number is its place in `AgentMarketConfig.places`."""
+    """One market of the world: its number is its place in `AgentMarketConfig.places`; options of a chain stand together."""
 
     token: int
     venue: int
-    kind: MarketKind
+    kind: MarketKind | Literal["option"]
+    chain: int = -1
+    option: int = -1
 
 
 class AgentMarketConfig(Config, frozen=True, kw_only=True):
@@ -113,6 +116,8 @@ class AgentMarketConfig(Config, frozen=True, kw_only=True):
         Of every market, of every market, of every pair of markets of a token.
     makers, trends, informed : tuple of MakerConfig, TrendConfig, InformedConfig
         Each on every market.
+    chains : tuple of OptionChainConfig
+        Options, each chain over the perpetual of one token on one venue.
     maker_bps, taker_bps : float
         Fees of the crowd, of patient traders and of us, on every venue.
     pro_maker_bps, pro_taker_bps : float
@@ -139,6 +144,7 @@ class AgentMarketConfig(Config, frozen=True, kw_only=True):
     trends: tuple[TrendConfig, ...] = ()
     informed: tuple[InformedConfig, ...] = (InformedConfig(),)
     arbitrage: ArbitrageConfig = ArbitrageConfig()
+    chains: tuple[OptionChainConfig, ...] = ()
     maker_bps: float = 1.0
     taker_bps: float = 3.0
     pro_maker_bps: float = -0.1
@@ -179,12 +185,27 @@ class AgentMarketConfig(Config, frozen=True, kw_only=True):
         parse_time(self.start)
         for name in ("duration", "warm_up", "feed_latency", "funding_interval"):
             parse_duration(getattr(self, name))
+        self._require_chains()
         for token in self.tokens:
             if self.reach_ticks(token) > _MAX_REACH:
                 raise ConfigError(
                     f"token {token.name}: a book of ± {self.patient.reach_bps:g} bps is {self.reach_ticks(token):,} ticks; "
                     f"expected at most {_MAX_REACH:,}; choose a coarser tick or a smaller reach_bps"
                 )
+
+    def _require_chains(self) -> None:
+        """Each chain has a perpetual, and none expires while the market lives."""
+        tokens, venues = [token.name for token in self.tokens], [venue.name for venue in self.venues]
+        homes = [(chain.token, chain.venue) for chain in self.chains]
+        for chain in self.chains:
+            if chain.token not in tokens or chain.venue not in venues or "perp" not in self.kinds:
+                raise ConfigError(
+                    f"chain of {chain.token} on {chain.venue}: expected a token of {tokens} with a perpetual on one of {venues}"
+                )
+            if chain.expiries_ns(self.start_ns)[0] <= self.end_ns:
+                raise ConfigError(f"chain of {chain.token}: {chain.days[0]} days end within the market; take later expiries")
+        if len(set(homes)) < len(homes):
+            raise ConfigError(f"chains are of {homes}; expected each token and venue once")
 
     @property
     def start_ns(self) -> int:
@@ -200,17 +221,42 @@ class AgentMarketConfig(Config, frozen=True, kw_only=True):
         return self.start_ns + parse_duration(self.duration)
 
     @property
-    def places(self) -> tuple[Place, ...]:
-        """Every market: token by token, venue by venue, kind by kind."""
+    def outrights(self) -> tuple[Place, ...]:
+        """Every market but the options: token by token, venue by venue, kind by kind."""
         ranges = range(len(self.tokens)), range(len(self.venues)), self.kinds
         return tuple(Place(token, venue, kind) for token, venue, kind in product(*ranges))
 
     @property
+    def places(self) -> tuple[Place, ...]:
+        """Every market: the outrights, then the options, chain by chain."""
+        tokens, venues = [token.name for token in self.tokens], [venue.name for venue in self.venues]
+        options = (
+            Place(tokens.index(chain.token), venues.index(chain.venue), "option", number, option)
+            for number, chain in enumerate(self.chains)
+            for option in range(chain.options)
+        )
+        return (*self.outrights, *options)
+
+    @property
     def instruments(self) -> tuple[Instrument, ...]:
-        return tuple(self.instrument(place) for place in self.places)
+        chains = (instrument for chain in self.chains for instrument in self.chain_instruments(chain))
+        return (*map(self.instrument, self.outrights), *chains)
+
+    def chain_instruments(self, chain: OptionChainConfig) -> tuple[Instrument, ...]:
+        """Options of a chain."""
+        place = self.outrights[self.perp_of(chain)]
+        price = self.tokens[place.token].price
+        return chain.instruments(perp=self.instrument(place), price=price, start_ns=self.start_ns)
+
+    def perp_of(self, chain: OptionChainConfig) -> int:
+        """Market of the perpetual that a chain stands on."""
+        tokens, venues = [token.name for token in self.tokens], [venue.name for venue in self.venues]
+        return self.outrights.index(Place(tokens.index(chain.token), venues.index(chain.venue), "perp"))
 
     def instrument(self, place: Place) -> Instrument:
-        """``venue:TOKEN-PERP`` or ``venue:TOKEN-SPOT``, in USDT."""
+        """``venue:TOKEN-PERP`` or ``venue:TOKEN-SPOT``, in USDT; of an option the chain's."""
+        if place.kind == "option":
+            return self.chain_instruments(self.chains[place.chain])[place.option]
         token = self.tokens[place.token]
         return Instrument(
             venue=self.venues[place.venue].name,
@@ -243,8 +289,8 @@ class AgentMarketConfig(Config, frozen=True, kw_only=True):
             nodes.append(Node(id=f"cluster:{name}", parent="index:all", weight=sum(token.weight for token in inside)))
         for token in self.tokens:
             nodes.append(Node(id=f"token:{token.name}", parent=f"cluster:{token.cluster}", weight=token.weight))
-        for place in self.places:
-            nodes.append(Node(id=self.instrument(place).id, parent=f"token:{self.tokens[place.token].name}"))
+        for place, instrument in zip(self.places, self.instruments, strict=True):
+            nodes.append(Node(id=instrument.id, parent=f"token:{self.tokens[place.token].name}"))
         return Tree(nodes=tuple(nodes), since=self.start)
 
 

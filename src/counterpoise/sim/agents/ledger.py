@@ -58,35 +58,37 @@ def agent_ledger(world: AgentWorld) -> pl.DataFrame:
         ``profit`` (fees paid, in USDT).
     """
     rows: dict[str, list[float]] = defaultdict(lambda: [0.0] * 5)
+    rates = _rates(world)
     for number, line in enumerate(world.lines):
         if line.account >= 0:
             row = int(world.world[at.AGENT_ROWS]) + number * at.AGENT_SIZE
-            found = 1.0, float(world.world[row + at.A_SENT]), *_account(world, line.account)
+            found = 1.0, float(world.world[row + at.A_SENT]), *_account(world, line.account, rates)
             rows[line.type] = [a + b for a, b in zip(rows[line.type], found, strict=True)]
     names = ("agents", "messages", "traded", "fees", "profit")
     frame = pl.DataFrame([{"type": name, **dict(zip(names, row, strict=True))} for name, row in rows.items()])
     return frame.with_columns(pl.col("agents", "messages").cast(pl.Int64))
 
 
-def _account(world: AgentWorld, account: int) -> tuple[float, float, float]:
+def _account(world: AgentWorld, account: int, rates: list[float]) -> tuple[float, float, float]:
     """Traded value, fees, profit of an account [USDT]."""
-    ex, grains = world.ex, float(1 / world.exchange.grain("USDT"))
-    traded, fees = 0, 0
-    profit = 0
-    usdt = world.exchange.currencies.index("USDT")
-    profit = int(ex[money_at(ex, account, usdt) + x.CASH]) - int(world.purse[usdt])
-    coins: dict[int, int] = {}
+    ex, traded, fees = world.ex, 0.0, 0.0
+    earned = [int(ex[money_at(ex, account, c) + x.CASH]) - int(deposit) for c, deposit in enumerate(world.purse)]
     for market, mid in enumerate(world.mid_ticks()):
         row, position = market_at(ex, market), position_at(ex, account, market)
-        fees += int(ex[position + x.FEES_PAID])
-        traded += mid * int(ex[position + x.TRADED]) * int(ex[row + x.GRAINS])
-        if ex[row + x.PAYOFF] == x.SPOT:
-            coins[int(ex[row + x.BASE])] = market
-        else:
-            lots = int(ex[position + x.POSITION_LOTS])
-            profit += int(signed_value(ex, row, mid, lots)) - int(ex[position + x.COST])
-    for currency, market in coins.items():
-        row = market_at(ex, market)
-        lots = (int(ex[money_at(ex, account, currency) + x.CASH]) - int(world.purse[currency])) // int(ex[row + x.BASE_GRAINS])
-        profit += int(world.mid_ticks()[market]) * lots * int(ex[row + x.GRAINS])
-    return traded / grains, fees / grains, profit / grains
+        currency = int(ex[row + x.CURRENCY])
+        fees += rates[currency] * int(ex[position + x.FEES_PAID])
+        traded += rates[currency] * mid * int(ex[position + x.TRADED]) * int(ex[row + x.GRAINS])
+        if ex[row + x.PAYOFF] != x.SPOT:
+            earned[currency] += int(signed_value(ex, row, mid, int(ex[position + x.POSITION_LOTS]))) - int(
+                ex[position + x.COST]
+            )
+    return traded, fees, sum(rate * grains for rate, grains in zip(rates, earned, strict=True))
+
+
+def _rates(world: AgentWorld) -> list[float]:
+    """What a grain of each currency is worth at the last mids [USDT]; of a coin by its last market, spot before perpetual."""
+    prices = {"USDT": 1.0}
+    outrights = zip(world.config.outrights, world.config.instruments, world.mid_ticks(), strict=False)
+    for _, instrument, mid in sorted(outrights, key=lambda market: market[0].kind):
+        prices[instrument.base] = instrument.price(mid)
+    return [float(world.exchange.grain(name)) * prices[name] for name in world.exchange.currencies]

@@ -19,6 +19,7 @@ from counterpoise.sim.agents.kernels import maker as q
 from counterpoise.sim.agents.kernels import patient as p
 from counterpoise.sim.agents.kernels import taker as t
 from counterpoise.sim.agents.kernels.statistics import EMA_SECONDS
+from counterpoise.sim.agents.option_agents import chain_lines
 from counterpoise.sim.agents.participants import InformedConfig, MakerConfig, TrendConfig
 from counterpoise.sim.exchange.floor import RESERVED_ACCOUNTS
 
@@ -53,7 +54,7 @@ def population(config: AgentMarketConfig, draft: Draft) -> list[AgentLine]:
 
 
 def _lines(config: AgentMarketConfig, draft: Draft) -> Iterator[AgentLine]:
-    for market, place in enumerate(config.places):
+    for market, place in enumerate(config.outrights):
         sizes = _Sizes(config, place)
         yield _crowd(config, draft, market, sizes)
         if config.patient.count:
@@ -65,9 +66,11 @@ def _lines(config: AgentMarketConfig, draft: Draft) -> Iterator[AgentLine]:
             yield _trend(trend, market, sizes)
         for informed in config.informed:
             yield _informed(config, informed, market, sizes)
-    for here, there in combinations(range(len(config.places)), 2):
+    for here, there in combinations(range(len(config.outrights)), 2):
         if config.places[here].token == config.places[there].token:
             yield _arbitrage(config, here, there)
+    for chain in config.chains:
+        yield from chain_lines(config, draft, chain)
 
 
 def _crowd(config: AgentMarketConfig, draft: Draft, market: int, sizes: _Sizes) -> AgentLine:
@@ -143,7 +146,7 @@ def _maker(config: AgentMarketConfig, draft: Draft, maker: MakerConfig, market: 
         q.Q_LOTS: max(maker.clips * sizes.lots_per_clip, 1.0),
         q.Q_GROWTH: maker.growth,
         q.Q_BOUND: maker.bound,
-        q.Q_INDEX: maker.index_weight if len(config.places) > len(config.tokens) else 0.0,
+        q.Q_INDEX: maker.index_weight if len(config.outrights) > len(config.tokens) else 0.0,
         q.Q_VOLATILE: maker.volatile,
         q.Q_TOXIC: maker.toxic,
         q.Q_MOST_CAUTION: maker.most_caution,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, log
 from typing import Final
@@ -18,6 +18,8 @@ from counterpoise.sim.agents.kernels import layout as at
 from counterpoise.sim.agents.kernels import loop, values
 from counterpoise.sim.agents.kernels.alarms import set_alarm, sort_alarms
 from counterpoise.sim.agents.kernels.wire import position_of
+from counterpoise.sim.agents.option_agents import opening_ticks
+from counterpoise.sim.agents.option_chain import OptionChainConfig
 from counterpoise.sim.agents.population import population
 from counterpoise.sim.exchange.floor import RESERVED_ACCOUNTS, new_exchange
 from counterpoise.sim.exchange.kernels import layout as x
@@ -33,6 +35,8 @@ _MAX_FILLS: Final = 512
 _MARGIN: Final = 6 * (2 * _MAX_FILLS + 8)  # rows that one wake may write: a few sweeps, or many orders that fill nothing
 _PPM: Final = 100  # of a bp
 _MOST_RISE: Final = 8  # highest price taken, as a multiple of that at the opening
+_COIN_GRAIN: Final = "0.0000000001"
+_MOST_OPTION_LOTS: Final = 1 << 20
 _IMPACT_CLIPS: Final = 10  # whose price the premium of funding is measured with
 _CLIPS: Final = 100_000  # of each token that everyone begins with, in coins and in money
 
@@ -160,14 +164,16 @@ def exchange_config(config: AgentMarketConfig, *, accounts: int) -> ExchangeConf
     Fee tier 0 is the crowd's and ours, tier 1 that of professionals.
     """
     tiers = (config.maker_bps, config.taker_bps), (config.pro_maker_bps, config.pro_taker_bps)
-    rules = tuple(_rules(config, place) for place in config.places)
-    orders = sum(_resting_orders(config) for _ in config.places)
+    options = [rules for chain in config.chains for rules in _option_rules(config, chain)]
+    rules = (*(_rules(config, place) for place in config.outrights), *options)
+    orders = len(config.outrights) * _resting_orders(config) + sum(4 * c.options * c.dealer.count for c in config.chains)
     return ExchangeConfig(
         markets=rules,
         fee_tiers=tuple(FeeTier(maker_ppm=round(_PPM * maker), taker_ppm=round(_PPM * taker)) for maker, taker in tiers),
         accounts=accounts,
         orders=1 << (2 * orders).bit_length(),
         max_fills=_MAX_FILLS,
+        grains={chain.token: _COIN_GRAIN for chain in config.chains if chain.settle == "coin"},
     )
 
 
@@ -184,6 +190,18 @@ def _rules(config: AgentMarketConfig, place: Place) -> MarketRules:
         mark="median" if perp else "last",
         funding=funding if perp else None,
     )
+
+
+def _option_rules(config: AgentMarketConfig, chain: OptionChainConfig) -> Iterator[MarketRules]:
+    price = config.tokens[config.outrights[config.perp_of(chain)].token].price
+    for instrument in config.chain_instruments(chain):
+        yield MarketRules(
+            instrument=instrument,
+            reach_ticks=chain.reach_ticks(price),
+            max_price_ticks=8 * chain.reach_ticks(price),
+            max_lots=_MOST_OPTION_LOTS,
+            self_trade="cancel_oldest",
+        )
 
 
 def _resting_orders(config: AgentMarketConfig) -> int:
@@ -277,6 +295,8 @@ def _add_markets(config: AgentMarketConfig, draft: Draft) -> dict[int, int]:
     for place in config.places:
         token = config.tokens[place.token]
         opening = log(round(token.price / Grid(token.tick).size))
+        if place.kind == "option":
+            opening = log(max(opening_ticks(config, config.chains[place.chain])[place.option], 1.0))
         variance = config.fundamental.step_vol(token.value) ** 2 * SECOND_NS / config.fundamental.step_ns
         stats = {at.S_OPEN: opening, at.S_MID: opening}
         stats |= {at.S_VAR + k: variance for k in range(at.VARS)} | {at.S_EMA + k: opening for k in range(at.EMAS)}
@@ -285,7 +305,7 @@ def _add_markets(config: AgentMarketConfig, draft: Draft) -> dict[int, int]:
             at.M_PRINTS: draft.add_ints(np.zeros(at.PRINTS_LEN * at.PRINT_SIZE, np.int64)),
             at.M_STATS: draft.add_reals(slots(at.STATS_SIZE, stats)),
             at.M_COINS: _coin_lots(token) if place.kind == "spot" else 0,
-            at.M_WEIGHT: int(place.kind == "spot" or not spot),
+            at.M_WEIGHT: int(place.kind == ("spot" if spot else "perp")),
         }
         rows.append(slots(at.MARKET_SIZE, row).astype(np.int64))
     return {at.MARKETS: len(rows), at.MARKET_ROWS: draft.add_ints(np.concatenate(rows))}
@@ -342,7 +362,7 @@ def _open_accounts(made: AgentWorld) -> None:
         for currency, grains in enumerate(made.purse):
             deposit(ex, account, currency, grains)
     for line in made.lines:
-        if line.kind in (loop.MAKER, loop.TREND, loop.INFORMED, loop.ARBITRAGE):
+        if line.kind in (loop.MAKER, loop.TREND, loop.INFORMED, loop.ARBITRAGE, loop.AHEAD, loop.OPTION_MAKER, loop.PARITY):
             set_tier(ex, line.account, 1)
 
 

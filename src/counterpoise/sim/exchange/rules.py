@@ -87,7 +87,8 @@ class MarketRules(Config, frozen=True, kw_only=True):
     Parameters
     ----------
     instrument : Instrument
-        Spot, or a linear or inverse perpetual or future.
+        Spot, a linear or inverse perpetual or future, or an option: its premium is a linear contract's price, in the money it
+        settles in, and nobody exercises it.
     reach_ticks : int
         Live prices of the market lie within so many ticks of each other; a power of two, memory is 65 bytes a tick.
     max_price_ticks : int
@@ -121,8 +122,6 @@ class MarketRules(Config, frozen=True, kw_only=True):
     funding: FundingRules | None = None
 
     def __post_init__(self) -> None:
-        if self.instrument.kind is InstrumentKind.OPTION:
-            raise ConfigError(f"{self.instrument.id} is an option; expected spot, a perpetual or a future")
         require("reach_ticks", self.reach_ticks, 64, 1 << 24)
         if self.reach_ticks & (self.reach_ticks - 1):
             raise ConfigError(f"reach_ticks is {self.reach_ticks}; expected a power of two")

@@ -6,6 +6,7 @@ from typing import Final
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, UInt2D
 from counterpoise.core.jit import borrow, inner_kernel, kernel
+from counterpoise.sim.agents.kernels.ahead import wake_ahead
 from counterpoise.sim.agents.kernels.alarms import first_alarm, set_alarm
 from counterpoise.sim.agents.kernels.arbitrage import wake_arbitrage
 from counterpoise.sim.agents.kernels.crowd import wake_crowd
@@ -38,6 +39,9 @@ from counterpoise.sim.agents.kernels.layout import (
 )
 from counterpoise.sim.agents.kernels.maker import wake_maker
 from counterpoise.sim.agents.kernels.metaorder import wake_metaorder
+from counterpoise.sim.agents.kernels.option_flow import wake_option_flow
+from counterpoise.sim.agents.kernels.option_maker import wake_option_maker
+from counterpoise.sim.agents.kernels.parity import wake_parity
 from counterpoise.sim.agents.kernels.patient import wake_patient
 from counterpoise.sim.agents.kernels.prints import hear
 from counterpoise.sim.agents.kernels.statistics import observe
@@ -49,7 +53,21 @@ from counterpoise.sim.exchange.kernels.control import keep_time, set_index
 from counterpoise.sim.exchange.kernels.layout import FILLED, REPORT_ROWS, TAPE_ROWS
 from counterpoise.sim.exchange.kernels.requests import amend, cancel, place_with
 
-__all__ = ["ARBITRAGE", "CROWD", "GRID", "INFORMED", "MAKER", "METAORDER", "PATIENT", "TREND", "run"]
+__all__ = [
+    "AHEAD",
+    "ARBITRAGE",
+    "CROWD",
+    "GRID",
+    "INFORMED",
+    "MAKER",
+    "METAORDER",
+    "OPTION_FLOW",
+    "OPTION_MAKER",
+    "PARITY",
+    "PATIENT",
+    "TREND",
+    "run",
+]
 
 GRID: Final = 0  # the clock of values and statistics
 CROWD: Final = 1
@@ -59,6 +77,10 @@ TREND: Final = 4
 INFORMED: Final = 5
 ARBITRAGE: Final = 6
 METAORDER: Final = 7
+AHEAD: Final = 8
+OPTION_MAKER: Final = 9
+OPTION_FLOW: Final = 10
+PARITY: Final = 11
 
 
 @kernel
@@ -148,6 +170,14 @@ def _wake(world: Int1D, reals: Float1D, rng: UInt2D, ex: Int1D, agent: int) -> i
         return wake_arbitrage(world, reals, rng, ex, agent)
     if kind == METAORDER:
         return wake_metaorder(world, reals, rng, ex, agent)
+    if kind == AHEAD:
+        return wake_ahead(world, reals, rng, ex, agent)
+    if kind == OPTION_MAKER:
+        return wake_option_maker(world, reals, rng, ex, agent)
+    if kind == OPTION_FLOW:
+        return wake_option_flow(world, reals, rng, ex, agent)
+    if kind == PARITY:
+        return wake_parity(world, reals, rng, ex, agent)
     move_values(world, reals, rng, world[agent + A_STREAM])
     observe(world, reals, ex)
     keep_venues(world, reals)
