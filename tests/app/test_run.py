@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def short_demo(out: Path, *, seed: int = 5) -> Run:
-    config = demo_config(seed=seed, duration="1m", tokens=1, venues=1)
+    config = demo_config(seed=seed, duration="1m", tokens=1, venues=1, options=False)
     parent = msgspec.structs.replace(config.parent, qty="20", slice="5s")
     return run_config(msgspec.structs.replace(config, parent=parent), config_path=out, out=out)
 
@@ -192,7 +192,7 @@ def test_bad_configurations_say_what_is_wrong(
 
 
 def test_no_child_is_smaller_than_the_venue_takes(tmp_path: Path) -> None:
-    config = demo_config(seed=5, duration="1m", tokens=1, venues=1)
+    config = demo_config(seed=5, duration="1m", tokens=1, venues=1, options=False)
     parent = msgspec.structs.replace(config.parent, qty="5", slice="5s", min_child=0.0, max_participation=0.02)
     data = msgspec.structs.replace(config.data, min_notional="40000")
     result = run_config(msgspec.structs.replace(config, parent=parent, data=data), config_path=tmp_path, out=tmp_path)

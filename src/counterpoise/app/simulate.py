@@ -24,7 +24,7 @@ from counterpoise.flow.bins import Bins
 from counterpoise.flow.cross.by_node import by_node
 from counterpoise.flow.measures import Measures
 from counterpoise.market.event import TRADE, Events
-from counterpoise.market.instrument import Instrument
+from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.sim.agents.agent_config import AgentMarketConfig
 from counterpoise.sim.agents.ledger import agent_ledger, venue_ledger
 from counterpoise.sim.agents.market import AgentMarket
@@ -63,7 +63,7 @@ class MarketReport(NamedTuple):
     mids : DataFrame
         ``ts`` and, by instrument, the mid at the end of each second [quote].
     nodes : DataFrame
-        Flow of every node of the granularity tree, see `counterpoise.flow.by_node`.
+        Flow of every node of the granularity tree, options left out, see `counterpoise.flow.by_node`.
     files : tuple of Path
     """
 
@@ -127,13 +127,14 @@ def simulate_market(config: AgentMarketConfig, *, out: Path, lake: Path, progres
         for _ in _batches(feed, told, progress):
             pass
     measures = {name: one.measures.finish() for name, one in told.items()}
+    outrights = msgspec.structs.replace(config, chains=())  # an option has no fixed number of coins
     report = MarketReport(
         config=config,
         markets=pl.DataFrame([one.summary(measures[name]) for name, one in told.items()]),
         agents=agent_ledger(feed.world),
         ledger=venue_ledger(feed.world),
         mids=_mids(measures),
-        nodes=by_node(config.tree(), measures, instruments=feed.instruments, currency="USDT"),
+        nodes=by_node(outrights.tree(), _outrights(feed, measures), instruments=feed.instruments, currency="USDT"),
     )
     return report._replace(files=_write(report, out))
 
@@ -176,6 +177,10 @@ def _batches(feed: AgentMarket, told: dict[str, _Told], progress: Progress) -> I
             told[instrument.id].hear(events)
             yield from tick_batches(instrument, events)
         progress((until - first) / (last + 1 - first))
+
+
+def _outrights(feed: AgentMarket, measures: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    return {i.id: measures[i.id] for i in feed.instruments if i.kind is not InstrumentKind.OPTION}
 
 
 def _mids(measures: dict[str, pl.DataFrame]) -> pl.DataFrame:
