@@ -126,7 +126,7 @@ def table(arguments: argparse.Namespace, pool: ProcessPoolExecutor) -> None:
     none = list(pool.map(partial(run, order=None, threshold=threshold), alone))
     profit, fees = np.array([one.profit for one in none]), np.mean([one.fees for one in none])
     print(f"| none | {share_of(none)} | | | {interval(profit)} | {fees:,.1f} | |", flush=True)
-    orders = [Order(f"TWAP, {share:.0%} of the volume", round(share * volume)) for share in (0.05, 0.1, 0.3)]
+    orders = [Order(f"TWAP, {share:.0%} of the volume", round(share * volume)) for share in (0.05, 0.1, 0.3, 0.6)]
     orders.append(Order("10% of what is traded", round(0.1 * volume), 0.1))
     for order in orders:
         watched = list(pool.map(partial(run, order=order, threshold=WATCHING), pairs))
