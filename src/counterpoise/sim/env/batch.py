@@ -27,49 +27,35 @@ _VOLATILITY: Final = FEATURES.index("volatility_bps")
 class Batch(ABC):
     """`count` environments that act independently of each other.
 
-    Parameters
-    ----------
-    tape : MarketTape
-        Read, never written: all environments share it.
-    horizon : int
-    count : int
-
     Attributes
     ----------
-    observation_size, action_size : int
+    count, observation_size, action_size : int
         Actions lie in [0, 1].
     info_names : tuple of str
-        Columns of what `step` returns.
+        Columns of what `step` returns; the first is the reward, the last says whether it is over.
     """
 
     info_names: tuple[str, ...]
 
-    def __init__(
-        self, tape: MarketTape, *, horizon: int, count: int, ints: int, reals: int, observations: int, actions: int
-    ) -> None:
+    def __init__(self, *, count: int, observations: int, actions: int) -> None:
         if count < 1:
             raise InputError(f"found {count} environments, expected 1 or more")
-        self.tape: Final = tape
         self.count: Final = count
         self.observation_size: Final = observations
         self.action_size: Final = actions
-        self._horizon = horizon
-        self._starts = tape.starts(horizon)
-        self._variance: Float1D = np.ascontiguousarray(tape.features[:, _VOLATILITY] ** 2)
-        self._rng: UInt2D = np.zeros((count, 4), np.uint64)
-        self._ints = np.zeros((count, ints), np.int64)
-        self._reals = np.zeros((count, reals))
-        self._out: Float2D = np.zeros((count, len(self.info_names)))
 
     def seed(self, seed: int | Sequence[int] | None) -> None:
         """Begin the draws anew: from children of one seed, or each from a seed of its own."""
         if seed is None or isinstance(seed, int):
-            sources = np.random.SeedSequence(seed).spawn(self.count)
+            self._seed(np.random.SeedSequence(seed).spawn(self.count))
         elif len(seed) == self.count:
-            sources = [np.random.SeedSequence(one) for one in seed]
+            self._seed([np.random.SeedSequence(one) for one in seed])
         else:
             raise InputError(f"found {len(seed)} seeds for {self.count} environments; give one, or one for each")
-        self._rng[:] = [source.generate_state(4, np.uint64) for source in sources]
+
+    @abstractmethod
+    def _seed(self, sources: Sequence[np.random.SeedSequence]) -> None:
+        """A source of randomness for each environment."""
 
     @abstractmethod
     def begin(self, rows: Int1D) -> None:
@@ -102,7 +88,27 @@ class Batch(ABC):
         return out
 
 
-class Executions(Batch):
+class _OnTape(Batch):
+    """Environments that share one tape, which they read and never write."""
+
+    def __init__(
+        self, tape: MarketTape, *, horizon: int, count: int, ints: int, reals: int, observations: int, actions: int
+    ) -> None:
+        super().__init__(count=count, observations=observations, actions=actions)
+        self.tape: Final = tape
+        self._horizon = horizon
+        self._starts = tape.starts(horizon)
+        self._variance: Float1D = np.ascontiguousarray(tape.features[:, _VOLATILITY] ** 2)
+        self._rng: UInt2D = np.zeros((count, 4), np.uint64)
+        self._ints = np.zeros((count, ints), np.int64)
+        self._reals = np.zeros((count, reals))
+        self._out: Float2D = np.zeros((count, len(self.info_names)))
+
+    def _seed(self, sources: Sequence[np.random.SeedSequence]) -> None:
+        self._rng[:] = [source.generate_state(4, np.uint64) for source in sources]
+
+
+class Executions(_OnTape):
     """Parents worked over the tape's markets; see `ExecutionTask`.
 
     Observations: `FEATURES` of each market; share of the parent left, of the time left, share resting; of each market the shift
@@ -158,7 +164,7 @@ class Executions(Batch):
         execution.observe(self._ints, self._reals, self.tape.features, self._nodes, self._horizon, out)
 
 
-class Makers(Batch):
+class Makers(_OnTape):
     """Market makers on the tape's one market; see `MakerTask`.
 
     Observations: `FEATURES`; inventory over the largest, time left; of bid and ask the share of the queue ahead and the ticks

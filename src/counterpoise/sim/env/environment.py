@@ -13,11 +13,14 @@ from gymnasium.vector.utils import batch_space
 
 from counterpoise.core.arrays import AnyArray, Bool1D, Float1D
 from counterpoise.core.errors import InputError
+from counterpoise.core.units import SECOND_NS
+from counterpoise.sim.agents.agent_config import AgentMarketConfig
 from counterpoise.sim.env.batch import Batch, Executions, Makers
+from counterpoise.sim.env.seat import AgentExecution
 from counterpoise.sim.env.tape import MarketTape
 from counterpoise.sim.env.task import ExecutionTask, MakerTask
 
-__all__ = ["MarketEnv", "MarketVectorEnv", "execution_env", "execution_envs", "maker_env", "maker_envs"]
+__all__ = ["MarketEnv", "MarketVectorEnv", "agent_execution_env", "execution_env", "execution_envs", "maker_env", "maker_envs"]
 
 
 class MarketEnv(gymnasium.Env[AnyArray, AnyArray]):
@@ -125,6 +128,13 @@ def execution_env(tape: MarketTape, task: ExecutionTask) -> MarketEnv:
 def execution_envs(tape: MarketTape, task: ExecutionTask, count: int) -> MarketVectorEnv:
     """Many executions over a tape at once."""
     return MarketVectorEnv(Executions(tape, task, count=count))
+
+
+def agent_execution_env(
+    config: AgentMarketConfig, task: ExecutionTask, *, token: str = "", step_ns: int = SECOND_NS
+) -> MarketEnv:
+    """One execution in a market of agents, who answer; see `AgentExecution`."""
+    return MarketEnv(AgentExecution(config, task, token=token, step_ns=step_ns))
 
 
 def maker_env(tape: MarketTape, task: MakerTask) -> MarketEnv:

@@ -21,12 +21,23 @@ from counterpoise.market.kernels.book import STATE, STATUS_SIZE
 from counterpoise.market.quality import BookState
 from counterpoise.sim.env.kernels import cut as k
 
-__all__ = ["FEATURES", "MarketTape", "cut_market"]
+__all__ = ["FEATURES", "LEAST_STEPS", "MarketTape", "StepFeatures", "cut_market", "step_features"]
 
 FEATURES: Final = ("spread_bps", "imbalance", "ofi", "trade_imbalance", "volume", "volatility_bps")
 _LEVELS: Final = 100
+_MEASURES: Final = (
+    "mid",
+    "mid_change",
+    "spread",
+    "depth_imbalance_5",
+    "ofi",
+    "trade_imbalance",
+    "buy_qty",
+    "sell_qty",
+    "unknown_qty",
+)
 _MEMORY_STEPS: Final = 60  # of running means and variances
-_LEAST_STEPS: Final = 10
+LEAST_STEPS: Final = 10
 
 
 class MarketTape(NamedTuple):
@@ -146,10 +157,10 @@ def _grid(events: Mapping[str, Events], step_ns: int) -> tuple[int, int]:
     last = min(int(rows.ts_local[-1]) for rows in events.values())
     begin = -(-first // step_ns)
     steps = last // step_ns - begin
-    if steps < _LEAST_STEPS:
+    if steps < LEAST_STEPS:
         raise DataError(
             f"markets share {max(steps, 0)} steps of {format_duration(step_ns)}, from {format_time(first)} to "
-            f"{format_time(last)}; expected {_LEAST_STEPS} or more"
+            f"{format_time(last)}; expected {LEAST_STEPS} or more"
         )
     return begin * step_ns, steps
 
@@ -185,20 +196,23 @@ def _cut(events: Events, *, first_ns: int, step_ns: int, steps: int, levels: int
         book = grow_ladder(book)
 
 
-class _Measured(NamedTuple):
+class StepFeatures(NamedTuple):
+    """What `flow` says of each of t steps of one market, on scales that do not depend on the market; see `MarketTape`."""
+
     features: Float2D
     noise: Float1D
     sound: Bool1D
 
 
-def _measured(events: Events, instrument: Instrument, *, first_ns: int, step_ns: int, steps: int) -> _Measured:
-    """What `flow` says of each step, on scales that do not depend on the market."""
+def _measured(events: Events, instrument: Instrument, *, first_ns: int, step_ns: int, steps: int) -> StepFeatures:
     ends = pl.DataFrame({"ts": first_ns + step_ns * np.arange(1, steps + 1)}).with_columns(pl.col("ts").cast(UTC_NS))
-    names = ("mid", "mid_change", "spread", "depth_imbalance_5", "ofi", "trade_imbalance", "buy_qty", "sell_qty", "unknown_qty")
-    frame = ends.join(
-        measure(events, instrument, bins=Bins.parse(format_duration(step_ns))), on="ts", how="left", maintain_order="left"
-    )
-    column = {name: frame[name].fill_null(np.nan).to_numpy() for name in names}
+    bins = measure(events, instrument, bins=Bins.parse(format_duration(step_ns)))
+    return step_features(ends.join(bins, on="ts", how="left", maintain_order="left"), instrument)
+
+
+def step_features(frame: pl.DataFrame, instrument: Instrument) -> StepFeatures:
+    """Features of steps whose measures (`counterpoise.flow.measures.Measures`) are the rows of a frame; causal."""
+    column = {name: frame[name].fill_null(np.nan).to_numpy() for name in _MEASURES}
     coins = float(instrument.multiplier) / column["mid"] if instrument.inverse else 1.0
     signed, volume = column["trade_imbalance"] * coins, (column["buy_qty"] + column["sell_qty"] + column["unknown_qty"]) * coins
     change_bps = column["mid_change"] / column["mid"] / BPS
@@ -214,12 +228,12 @@ def _measured(events: Events, instrument: Instrument, *, first_ns: int, step_ns:
         ]
     )
     sound = (frame["quality"] == BookState.SYNCED.name).fill_null(False).to_numpy() & np.isfinite(features).all(axis=1)
-    return _Measured(np.where(sound[:, None], features, 0.0), np.where(sound, noise, 0.0), sound)
+    return StepFeatures(np.where(sound[:, None], features, 0.0), np.where(sound, noise, 0.0), sound)
 
 
 def _running(values: Float1D) -> Float1D:
     """Mean of the past and this step, weights halving every 60 steps; leaves NaNs out, and is NaN before the tenth number."""
-    mean = pl.Series(values).fill_nan(None).ewm_mean(half_life=_MEMORY_STEPS, min_samples=_LEAST_STEPS, ignore_nulls=True)
+    mean = pl.Series(values).fill_nan(None).ewm_mean(half_life=_MEMORY_STEPS, min_samples=LEAST_STEPS, ignore_nulls=True)
     return np.asarray(mean.fill_null(np.nan).to_numpy(), np.float64)
 
 
