@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from counterpoise.core.units import SECOND_NS
-from counterpoise.sim.env.environment import execution_env, execution_envs, maker_envs
+from counterpoise.sim.agents.agent_config import agent_market_config
+from counterpoise.sim.env.environment import MarketEnv, agent_execution_env, execution_env, execution_envs, maker_envs
 from counterpoise.sim.env.tape import MarketTape, cut_market
 from counterpoise.sim.env.task import ExecutionTask, MakerTask
 from streams import PERP, recording, synthetic
@@ -53,16 +54,15 @@ def many(env, rounds: int) -> float:
     return best(run, rounds)
 
 
-def alone(tape: MarketTape, rounds: int) -> float:
-    env = execution_env(tape, TASK)
+def alone(env: MarketEnv, rounds: int, episodes: int = 50) -> float:
     action = np.full(env.action_space.shape, 0.5, np.float32)
 
     def run() -> int:
-        for episode in range(50):
+        for episode in range(episodes):
             env.reset(seed=episode)
             while not env.step(action)[2]:
                 pass
-        return 50 * HORIZON
+        return episodes * HORIZON
 
     run()
     return best(run, rounds)
@@ -90,11 +90,13 @@ def main() -> None:
         rows = {
             "1,000 executions": many(execution_envs(tape, TASK, 1000), arguments.rounds),
             "1,000 makers": many(maker_envs(tape, MakerTask(horizon=HORIZON), 1000), arguments.rounds),
-            "one execution": alone(tape, arguments.rounds),
+            "one execution": alone(execution_env(tape, TASK), arguments.rounds),
             "one execution, slow twin": slow(tape, arguments.rounds),
         }
         for name, rate in rows.items():
             print(f"steps of {text:6s} {name:26s} {rate:14,.0f} steps/s", flush=True)
+    among = agent_execution_env(agent_market_config(tokens=1, venues=1), TASK)
+    print(f"steps of 1s     one among agents, resets inside {alone(among, arguments.rounds, 2):8,.0f} steps/s", flush=True)
 
 
 if __name__ == "__main__":
