@@ -113,7 +113,7 @@ def test_a_side_that_cannot_be_writes_nowhere_else(name: str) -> None:
     )
     stream = MAKERS[name]()
     stream._begin(int(events.ts_local[0]), int(events.ts_local[-1]))
-    stream._run(events)
+    stream._run(events, events.rows)
     row = stream.finish().to_dicts()[0]
     assert (row["short_qty"], row["long_qty"], row["unknown_qty"]) == (0.007, 0.0, 0.007)
     assert (row["short_count"], row["long_count"], row["unknown_count"]) == (1, 0, 2)

@@ -400,8 +400,8 @@ OPTION = Instrument(
     [
         ({"reach_ticks": 1000}, "reach_ticks is 1000; expected a power of two"),
         ({"band_ppm": -1}, "band_ppm is -1; expected 0 to 999,999"),
-        ({"instrument": OPTION}, "is an option"),
         ({"instrument": SPOT, "funding": FundingRules()}, "no perpetual"),
+        ({"instrument": OPTION, "funding": FundingRules(), "max_lots": 1000, "max_position_lots": 1000}, "no perpetual"),
         ({"max_lots": 2**31 - 1, "max_price_ticks": 2**34}, "stays below 2\\^62"),
         ({"max_position_lots": 2**31 - 1}, "expected at most 68,719,476"),
     ],
