@@ -49,7 +49,7 @@ def profit_of(world: AgentWorld) -> float:
     return float(agent_ledger(world).filter(pl.col("type") == "adversary")["profit"][0])
 
 
-def test_he_earns_from_a_naive_twap_and_is_quiet_without_one(ordinary: OrdinaryFlow) -> None:
+def test_he_earns_from_an_even_twap_and_is_quiet_without_one(ordinary: OrdinaryFlow) -> None:
     """Each seed bought and sold: found nearly always, profit beyond fees; next to nothing where there is no order.
 
     Six of the seeds on which he was made; `benchmarks/adversary_profit.py` has others, and intervals.

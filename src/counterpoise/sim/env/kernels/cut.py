@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from counterpoise.core.arrays import Int1D, Int2D, Int3D, Int8_1D, UInt8_1D
 from counterpoise.core.jit import borrow, kernel
 from counterpoise.market.kernels.book import STATE, apply_row, settle
@@ -69,15 +71,16 @@ def cut_rows(
             _end_step(book, status, written, ticks, lots, sound, offsets)
         if written[STEP] == len(sound):
             return len(kind)
-        if kind[i] <= GAP:
-            if not room(book, (1 - side[i]) >> 1):
+        what, sign, flag = np.int64(kind[i]), np.int64(side[i]), np.int64(flags[i])
+        if what <= GAP:
+            if not room(book, (1 - sign) >> 1):
                 return i
-            apply_row(book, status, kind[i], side[i], flags[i], price_ticks[i], qty_lots[i])
-            if flags[i] & LAST:
+            apply_row(book, status, what, sign, flag, price_ticks[i], qty_lots[i])
+            if flag & LAST:
                 settle(book, status)
-        elif kind[i] == TRADE and ts_local[i] >= first_ns and qty_lots[i] > 0:
+        elif what == TRADE and ts_local[i] >= first_ns and qty_lots[i] > 0:
             row = written[TRADES]
-            trades[row, 0], trades[row, 1], trades[row, 2] = side[i], price_ticks[i], qty_lots[i]
+            trades[row, 0], trades[row, 1], trades[row, 2] = sign, price_ticks[i], qty_lots[i]
             written[TRADES] += 1
         i += 1
     while written[STEP] < len(sound):
