@@ -224,7 +224,7 @@ def session(instrument: Instrument, events: Events, *, measured: bool) -> int:
     built = Session(
         SimVenue(Tape(instrument, events), response=MOVING, fees=Fees(), latency=latency),
         clock=SimClock(first),
-        parent=Parent(instrument, config, name="bench", start_ns=first + 10 * SECOND_NS, end_ns=last - 5 * SECOND_NS),
+        execution=Parent(instrument, config, name="bench", start_ns=first + 10 * SECOND_NS, end_ns=last - 5 * SECOND_NS),
         limits=Limits(),
         measures={instrument.id: Measures(instrument, bins=Bins.every(SECOND_NS))} if measured else {},
         journal=Encoded(),

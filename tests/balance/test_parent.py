@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from counterpoise.balance.parent import CancelOrder, Parent, ParentConfig, PlaceOrder
+from counterpoise.balance.execution import CancelOrder, PlaceOrder, Seen
+from counterpoise.balance.parent import Parent, ParentConfig
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
 from counterpoise.market.instrument import Instrument, InstrumentKind
@@ -32,7 +33,7 @@ def parent(instrument: Instrument = ANY_SIZE, *, seconds: int = 100, **config: o
 
 
 def step(of: Parent, seconds: float, *, top: TopOfBook = TOP, market_lots: int = MUCH) -> list[PlaceOrder | CancelOrder]:
-    return of.step(round(seconds * SECOND_NS), top, market_lots=market_lots)
+    return of.step(round(seconds * SECOND_NS), {of.instrument.id: Seen(top, market_lots)})
 
 
 def placed(of: Parent, seconds: float, *, top: TopOfBook = TOP, market_lots: int = MUCH) -> Order:
@@ -354,7 +355,7 @@ class AnyVenue(RuleBasedStateMachine):
         self.bid += move
         self.others += volume
         top = TopOfBook(self.bid, 5, self.bid + 1, 5, BookState.SYNCED if volume % 3 else state)
-        for action in self.parent.step(self.ts, top, market_lots=self.others):
+        for action in self.parent.step(self.ts, {ANY_SIZE.id: Seen(top, self.others)}):
             if isinstance(action, PlaceOrder):
                 self.send(action.order)
             else:

@@ -85,7 +85,7 @@ def session(
     built = Session(
         of or venue(),
         clock=SimClock(T0),
-        parent=parent,
+        execution=parent,
         limits=limits or Limits(),
         measures={PERP.id: Measures(PERP, bins=Bins.every(SECOND_NS))},
         journal=journal,

@@ -170,6 +170,7 @@ def test_steps_say_how_things_stood() -> None:
     steps = result.steps
     assert steps.columns == [
         "ts",
+        "instrument",
         "bid_ticks",
         "ask_ticks",
         "state",
@@ -231,7 +232,7 @@ def test_decisions_need_time_between_them(step_ns: int) -> None:
         Session(
             small_session.venue(),
             clock=SimClock(T0),
-            parent=parent,
+            execution=parent,
             limits=Limits(),
             measures={},
             journal=Kept(),

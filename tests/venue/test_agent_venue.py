@@ -308,7 +308,7 @@ def test_33_a_session_works_a_parent_order() -> None:
     session = Session(
         venue,
         clock=SimClock(at(1)),
-        parent=parent,
+        execution=parent,
         limits=Limits(),
         measures={instrument.id: Measures(instrument, bins=Bins.every(SECOND_NS))},
         journal=Kept(),

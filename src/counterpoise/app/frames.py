@@ -108,7 +108,7 @@ def run_frames(
             for side in ("bid", "ask")
         ),
         "state",
-        *((pl.col(f"{name}_lots") * qty.size).alias(f"{name}_qty") for name in ("target", "filled", "live", "market")),
+        *((pl.col(f"{name}_lots").abs() * qty.size).alias(f"{name}_qty") for name in ("target", "filled", "live", "market")),
     )
     mids = {(c.client_id, c.ts_ns): c for c in contexts}
     fills = pl.DataFrame(

@@ -171,7 +171,7 @@ def _session(
         session = Session(
             venue,
             clock=SimClock(first),
-            parent=parent,
+            execution=parent,
             limits=config.limits,
             measures=measures,
             journal=journal,

@@ -5,11 +5,13 @@ The invariant, at every instant: filled + working + in flight ≤ parent. What i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal
 
+from counterpoise.balance.execution import Action, CancelOrder, PlaceOrder, Seen, Standing
 from counterpoise.balance.schedule import Schedule, twap
 from counterpoise.core.config import Config
 from counterpoise.core.errors import InputError
@@ -19,7 +21,7 @@ from counterpoise.market.order import Fill, Order, OrderState, OrderUpdate, Reje
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
 
-__all__ = ["Action", "CancelOrder", "Parent", "ParentConfig", "PlaceOrder"]
+__all__ = ["Parent", "ParentConfig"]
 
 
 class ParentConfig(Config, frozen=True, kw_only=True):
@@ -63,17 +65,6 @@ class ParentConfig(Config, frozen=True, kw_only=True):
         if not 0 <= self.min_child <= 1:
             raise InputError(f"a parent needs min_child in [0, 1], found {self.min_child}")
         parse_duration(self.slice)
-
-
-class PlaceOrder(NamedTuple):
-    order: Order
-
-
-class CancelOrder(NamedTuple):
-    client_id: str
-
-
-Action: TypeAlias = PlaceOrder | CancelOrder
 
 
 @dataclass(slots=True)
@@ -122,9 +113,22 @@ class Parent:
         return sum(child.left_lots for child in self._live.values())
 
     @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        return (self.instrument,)
+
+    @property
+    def start_ns(self) -> int:
+        return int(self.schedule.start_ns[0])
+
+    @property
     def done(self) -> bool:
         """All is filled and nothing is live."""
         return not self._live and self.filled_lots == self.qty_lots
+
+    def standing(self, instrument: str, ts_ns: int) -> Standing:
+        now = self.schedule.slice_at(ts_ns)
+        target = 0 if now < 0 else int(self.schedule.cumulative_lots[min(now, len(self.schedule.end_ns) - 1)])
+        return Standing(self.side * target, self.side * self.filled_lots, self.side * self.live_lots)
 
     def hear(self, event: VenueEvent) -> None:
         """Take note of what the venue says of one of our children; others' events are passed over."""
@@ -162,18 +166,9 @@ class Parent:
             )
         child.left_lots -= undone
 
-    def step(self, ts_ns: int, top: TopOfBook, *, market_lots: int) -> list[Action]:
-        """What to do now.
-
-        Parameters
-        ----------
-        ts_ns : int
-            Now.
-        top : TopOfBook
-            Best prices as shown.
-        market_lots : int
-            What others traded since the start; our own volume is left out.
-        """
+    def step(self, ts_ns: int, seen: Mapping[str, Seen]) -> list[Action]:
+        """What to do now."""
+        top, market_lots = seen[self.instrument.id][:2]
         now = self.schedule.slice_at(ts_ns)
         if now < 0:
             return []

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from counterpoise.balance.parent import Action, CancelOrder, Parent, PlaceOrder
+from counterpoise.balance.execution import Action, CancelOrder, Execution, PlaceOrder, Seen
 from counterpoise.core.clock import SimClock
 from counterpoise.core.errors import InputError
 from counterpoise.core.log import get_log
@@ -20,7 +20,7 @@ from counterpoise.core.units import format_duration, format_time
 from counterpoise.flow.measures import Measures
 from counterpoise.market.event import TRADE, Events
 from counterpoise.market.order import Approved, Fill, Order
-from counterpoise.market.venue import TopOfBook, Venue
+from counterpoise.market.venue import Venue
 from counterpoise.risk.limits import Limits, approve
 from counterpoise.runtime.journal import CancelIntent, Finished, Intent, Journal, RefusedIntent, VenueSaid
 
@@ -28,6 +28,7 @@ __all__ = ["Session", "SessionResult"]
 
 _STEP_COLUMNS: Final = {
     "ts": pl.Int64,
+    "instrument": pl.String,
     "bid_ticks": pl.Int64,
     "ask_ticks": pl.Int64,
     "state": pl.String,
@@ -46,7 +47,8 @@ class SessionResult(NamedTuple):
     measures : dict of DataFrame
         Bins of every instrument, see `counterpoise.flow.measures.Measures`.
     steps : DataFrame
-        One row a decision time: best prices as shown, what should be done and is, what others traded.
+        One row a decision time and instrument of the execution: best prices as shown, what should be done and is (signed, as
+        `counterpoise.balance.execution.Standing`), what others traded.
     fills : list of Fill
     orders : list of (ts_ns, Order)
         Approved children in the order they were sent.
@@ -62,15 +64,16 @@ class SessionResult(NamedTuple):
 
 
 class Session:
-    """Runs one parent order over a venue.
+    """Runs one execution over a venue.
 
     Parameters
     ----------
     venue : Venue
     clock : SimClock
         Moved to each decision time.
-    parent : Parent
+    execution : Execution
     limits : Limits
+        Of each instrument.
     measures : mapping of Measures
         By instrument id; instruments without one are not measured.
     journal : Journal
@@ -86,7 +89,7 @@ class Session:
         venue: Venue,
         *,
         clock: SimClock,
-        parent: Parent,
+        execution: Execution,
         limits: Limits,
         measures: Mapping[str, Measures],
         journal: Journal,
@@ -95,31 +98,33 @@ class Session:
     ) -> None:
         if step_ns <= 0:
             raise InputError(f"decisions need a positive time between them, found {format_duration(step_ns)}")
-        self._venue, self._clock, self._parent, self._limits = venue, clock, parent, limits
+        self._venue, self._clock, self._execution, self._limits = venue, clock, execution, limits
         self._measures, self._journal, self._step_ns, self._observe = measures, journal, step_ns, observe
-        self._steps: list[tuple[int, int, int, str, int, int, int, int]] = []
+        self._instruments: Final = {instrument.id: instrument for instrument in execution.instruments}
+        self._steps: list[tuple[int, str, int, int, str, int, int, int, int]] = []
         self._fills: list[Fill] = []
         self._orders: list[tuple[int, Order]] = []
         self._refused = 0
-        self._market_lots = 0
+        self._market_lots = dict.fromkeys(self._instruments, 0)
 
     def run(self, until_ns: int, *, progress: Progress = silent) -> SessionResult:
         """Decide every `step_ns` from the clock's time to `until_ns`, then cancel what is live and close the books.
 
-        To hear what became of the last orders, let `until_ns` lie after the parent's end by a message's way there and back.
+        To hear what became of the last orders, let `until_ns` lie after the execution's end by a message's way there and back.
         """
         start_ns = ts_ns = self._clock.now_ns()
-        log = get_log(parent=self._parent.name, instrument=self._parent.instrument.id)
+        execution = self._execution
+        log = get_log(execution=execution.name, instruments=list(self._instruments))
         log.info("session starts", at=format_time(start_ns), until=format_time(until_ns))
         while ts_ns < until_ns:
             ts_ns = min(ts_ns + self._step_ns, until_ns)
             self._clock.move_to(ts_ns)
             self._step(ts_ns)
             progress((ts_ns - start_ns) / (until_ns - start_ns))
-        for action in self._parent.stop():
-            self._act(ts_ns, action, self._venue.top(self._parent.instrument.id))
-        left = self._parent.qty_lots - self._parent.filled_lots
-        log.info("session ends", at=format_time(ts_ns), filled_lots=self._parent.filled_lots, left_lots=left)
+        for action in execution.stop():
+            self._act(ts_ns, action)
+        filled = {name: execution.standing(name, ts_ns).filled_lots for name in self._instruments}
+        log.info("session ends", at=format_time(ts_ns), done=execution.done, filled_lots=filled)
         self._journal.append(Finished(ts_ns=ts_ns))
         self._journal.flush()
         measures = {name: one.finish() for name, one in self._measures.items()}
@@ -127,43 +132,51 @@ class Session:
         return SessionResult(measures, steps, self._fills, self._orders, self._refused)
 
     def _step(self, ts_ns: int) -> None:
-        parent = self._parent
         self._venue.advance(ts_ns)
+        arrived = self._take_market()
+        self._hear(ts_ns)
+        market = {name: (self._market_lots[name], tuple(arrived.get(name, ()))) for name in self._instruments}
+        seen = {name: Seen(self._venue.top(name), *rest) for name, rest in market.items()}
+        for action in self._execution.step(ts_ns, seen):
+            self._act(ts_ns, action)
+        self._note(ts_ns, seen)
+        if self._observe is not None:
+            self._observe(ts_ns)
+
+    def _take_market(self) -> dict[str, list[Events]]:
+        """Measure what arrived, and count what others traded."""
+        arrived: dict[str, list[Events]] = {}
         for instrument, events in self._venue.market():
             if instrument.id in self._measures:
                 self._measures[instrument.id].push(events)
-            if instrument.id == parent.instrument.id:
-                self._market_lots += _traded(events, since_ns=int(parent.schedule.start_ns[0]))
-        self._hear(ts_ns)
-        top = self._venue.top(parent.instrument.id)
-        for action in parent.step(ts_ns, top, market_lots=self._market_lots):
-            self._act(ts_ns, action, top)
-        self._note(ts_ns, top)
-        if self._observe is not None:
-            self._observe(ts_ns)
+            if instrument.id in self._instruments:
+                self._market_lots[instrument.id] += _traded(events, since_ns=self._execution.start_ns)
+                arrived.setdefault(instrument.id, []).append(events)
+        return arrived
 
     def _hear(self, ts_ns: int) -> None:
         for event in self._venue.events():
             self._journal.append(VenueSaid(ts_ns=ts_ns, event=event))
-            self._parent.hear(event)
+            self._execution.hear(event)
             if isinstance(event, Fill):
                 self._fills.append(event)
 
-    def _act(self, ts_ns: int, action: Action, top: TopOfBook) -> None:
+    def _act(self, ts_ns: int, action: Action) -> None:
         if isinstance(action, PlaceOrder):
-            self._place(ts_ns, action.order, top)
+            self._place(ts_ns, action.order)
         else:
             self._cancel(ts_ns, action)
 
-    def _place(self, ts_ns: int, order: Order, top: TopOfBook) -> None:
-        parent = self._parent
+    def _place(self, ts_ns: int, order: Order) -> None:
+        execution, name = self._execution, order.instrument
+        standing = execution.standing(name, ts_ns)
         decision = approve(
             order,
             self._limits,
-            parent.instrument,
-            top=top,
-            signed_position_lots=parent.side * parent.filled_lots,
-            signed_live_lots=parent.side * (parent.live_lots - order.qty_lots),
+            self._instruments[name],
+            top=self._venue.top(name),
+            signed_position_lots=standing.filled_lots,
+            signed_live_lots=standing.live_lots - order.side * order.qty_lots,
         )
         if isinstance(decision, Approved):
             self._journal.append(Intent(ts_ns=ts_ns, order=order))
@@ -171,20 +184,18 @@ class Session:
             self._orders.append((ts_ns, order))
         else:
             self._journal.append(RefusedIntent(ts_ns=ts_ns, order=order, reason=decision.reason))
-            get_log(parent=parent.name).warning("a limit refused an order", order=order.client_id, reason=decision.reason)
-            parent.refused(order.client_id)
+            get_log(execution=execution.name).warning("a limit refused an order", order=order.client_id, reason=decision.reason)
+            execution.refused(order.client_id)
             self._refused += 1
 
     def _cancel(self, ts_ns: int, action: CancelOrder) -> None:
         self._journal.append(CancelIntent(ts_ns=ts_ns, client_id=action.client_id))
         self._venue.cancel(action.client_id)
 
-    def _note(self, ts_ns: int, top: TopOfBook) -> None:
-        schedule = self._parent.schedule
-        now = schedule.slice_at(ts_ns)
-        target = 0 if now < 0 else int(schedule.cumulative_lots[min(now, len(schedule.end_ns) - 1)])
-        filled, live = self._parent.filled_lots, self._parent.live_lots
-        self._steps.append((ts_ns, top.bid_ticks, top.ask_ticks, top.state.name, target, filled, live, self._market_lots))
+    def _note(self, ts_ns: int, seen: Mapping[str, Seen]) -> None:
+        for name, (top, market_lots, _) in seen.items():
+            standing = self._execution.standing(name, ts_ns)
+            self._steps.append((ts_ns, name, top.bid_ticks, top.ask_ticks, top.state.name, *standing, market_lots))
 
 
 def _traded(events: Events, *, since_ns: int) -> int:
