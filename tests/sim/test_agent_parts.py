@@ -203,7 +203,7 @@ def test_impact_is_concave_and_falls_back() -> None:
         (lambda: structs.replace(one_market(), pro_maker_bps=-1.0), "pays to trade|expected 0 or more"),
         (lambda: structs.replace(one_market(), kinds=("perp", "perp")), "each once"),
         (lambda: structs.replace(one_market(), seed=-1), "seed is -1"),
-        (lambda: agent_market_config(tokens=7), "7 tokens on 2 venues"),
+        (lambda: agent_market_config(tokens=13), "13 tokens on 2 venues"),
         (lambda: AgentToken(name="X", tick="1", lot="1", price=500.0, clip=10.0), "at least 1,000 ticks"),
         (lambda: AgentToken(name="X", tick="0.1", lot="1", price=500.0, clip=1.0), "5 to 1,000,000 lots"),
     ],

@@ -146,11 +146,12 @@ class Session:
     def _take_market(self) -> dict[str, list[Events]]:
         """Measure what arrived, and count what others traded."""
         arrived: dict[str, list[Events]] = {}
+        since_ns = self._execution.start_ns
         for instrument, events in self._venue.market():
             if instrument.id in self._measures:
                 self._measures[instrument.id].push(events)
             if instrument.id in self._instruments:
-                self._market_lots[instrument.id] += _traded(events, since_ns=self._execution.start_ns)
+                self._market_lots[instrument.id] += _traded(events, since_ns=since_ns)
                 arrived.setdefault(instrument.id, []).append(events)
         return arrived
 

@@ -295,7 +295,7 @@ class AgentMarketConfig(Config, frozen=True, kw_only=True):
 
 
 def _demo_tokens() -> tuple[AgentToken, ...]:
-    """Six tokens in two clusters: names of the field, sizes and prices of their order, no recording behind them but BTC's."""
+    """Twelve tokens in four clusters: names of the field, sizes and prices of their order, no recording behind them but BTC's."""
     majors = {"market_loading": 0.85, "cluster_loading": 0.3}
     others = {"market_loading": 0.6, "cluster_loading": 0.5}
     rows = (
@@ -305,6 +305,12 @@ def _demo_tokens() -> tuple[AgentToken, ...]:
         ("LINK", "defi", "0.001", "0.1", 13.0, 400.0, 0.4, 0.4, TokenValue(vol_annual=0.9, **others)),
         ("UNI", "defi", "0.001", "0.1", 6.0, 800.0, 0.3, 0.3, TokenValue(vol_annual=1.0, **others)),
         ("AAVE", "defi", "0.01", "0.01", 170.0, 25.0, 0.3, 0.3, TokenValue(vol_annual=0.95, **others)),
+        ("AVAX", "chains", "0.001", "0.1", 14.0, 350.0, 0.4, 0.4, TokenValue(vol_annual=0.9, **others)),
+        ("ADA", "chains", "0.0001", "1", 0.42, 12_000.0, 0.35, 0.5, TokenValue(vol_annual=0.85, **others)),
+        ("DOT", "chains", "0.001", "0.1", 2.3, 2_000.0, 0.25, 0.2, TokenValue(vol_annual=0.9, **others)),
+        ("XRP", "payments", "0.0001", "1", 2.1, 2_500.0, 0.6, 1.5, TokenValue(vol_annual=0.8, **others)),
+        ("LTC", "payments", "0.01", "0.01", 84.0, 60.0, 0.3, 0.3, TokenValue(vol_annual=0.75, **others)),
+        ("DOGE", "payments", "0.00001", "10", 0.14, 25_000.0, 0.4, 0.5, TokenValue(vol_annual=0.95, **others)),
     )
     return tuple(
         AgentToken(
@@ -323,7 +329,7 @@ def _demo_tokens() -> tuple[AgentToken, ...]:
 
 
 def agent_market_config(*, seed: int = 0, duration: str = "10m", tokens: int = 6, venues: int = 2) -> AgentMarketConfig:
-    """The market of the demo, or the first of its tokens and venues: spot and perpetuals, everyone there.
+    """The market of the demo (six tokens), its twelve, or the first of them: spot and perpetuals, everyone there.
 
     Raises
     ------

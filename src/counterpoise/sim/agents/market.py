@@ -47,7 +47,7 @@ def _sides(world: AgentWorld) -> Iterator[tuple[int, int]]:
 
 def take_events(world: AgentWorld) -> tuple[Events, ...]:
     """What stands on the tape, market by market, with ts_local = ts_venue; the tape is then empty."""
-    events = tape_events(world.tape[: world.ex[x.TAPE_ROWS]], markets=len(world.config.places))
+    events = tape_events(world.tape[: world.ex[x.TAPE_ROWS]], markets=len(world.exchange.markets))
     world.clear()
     return events
 

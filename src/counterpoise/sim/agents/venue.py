@@ -72,8 +72,12 @@ class AgentVenue:
         self._ids: list[str] = []
         self._arrived: list[tuple[Instrument, Events]] = []
         self._contexts: list[FillContext] = []
-        self._mids = self.world.log_mids()
-        self._opening = self._mids - self._log_values(config.start_ns)
+        self._fills: list[tuple[int, int, int, float]] = []  # market, time, order and log value of fills without their context
+        self._tokens: Final = [place.token for place in config.places]
+        stats = self.world.market_rows()[:, at.M_STATS]
+        self._origins: Final[list[float]] = self.world.reals[stats + at.S_OPEN].tolist()  # log ticks that stand for the value 0
+        self._mids: list[float] = self.world.log_mids().tolist()
+        self._opening: Final = [mid - self._log_value(m, config.start_ns) for m, mid in enumerate(self._mids)]
         self._now_ns = 0
 
     @property
@@ -119,6 +123,7 @@ class AgentVenue:
 
     def market(self) -> Iterator[tuple[Instrument, Events]]:
         """Market events that arrived since the last call."""
+        self._take()
         arrived, self._arrived = self._arrived, []
         return iter(arrived)
 
@@ -143,6 +148,7 @@ class AgentVenue:
 
         The second knows nothing of us; it is known to a simulation only, and to within what price and value differ anyway.
         """
+        self._take()
         return self._contexts
 
     def _market(self, instrument: str) -> int:
@@ -154,44 +160,45 @@ class AgentVenue:
     def _live(self, until_ns: int) -> None:
         """Let the agents live; a request that arrives at that very time is before theirs."""
         while not self.world.advance(until_ns - self._feed_ns):
+            self._hear()
             self._take()
-        self._take()
+        self._hear()
+
+    def _hear(self) -> None:
+        """What the exchange has reported to us."""
+        ex = self.world.ex
+        rows = self.world.reports[: ex[x.REPORT_ROWS]]
+        for row in rows[rows[:, codes.R_ACCOUNT] == self._account].tolist():
+            if row[codes.R_CODE] & 255 == codes.FILL:
+                market, ts_ns = row[codes.R_MARKET], row[codes.R_TS]
+                self._fills.append((market, ts_ns, row[codes.R_TAG], self._log_value(market, ts_ns)))
+            self._tell(row)
+        ex[x.REPORT_ROWS] = 0
 
     def _take(self) -> None:
-        """What the venues have said, to everyone and to us."""
-        rows = self.world.reports[: self.world.ex[x.REPORT_ROWS]]
-        own = rows[rows[:, codes.R_ACCOUNT] == self._account].tolist()
+        """What the venues have said to everyone, and the mids at our fills meanwhile."""
         told = take_events(self.world)
-        for row in own:
-            if row[codes.R_CODE] & 255 == codes.FILL:
-                self._contexts.append(self._context(row, told[row[codes.R_MARKET]]))
-            self._tell(row)
+        fills, self._fills = self._fills, []
+        self._contexts += [self._context(*fill, told[fill[0]]) for fill in fills]
         for market, events in enumerate(told):
             if events.rows:
                 seen = events._replace(ts_local=events.ts_venue + self._feed_ns)
                 self._arrived.append((self._instruments[market], seen))
-                self._mids[market] = _log_mid(events, events.rows, self._mids[market] + self._origin(market)) - self._origin(
-                    market
-                )
+                origin = self._origins[market]
+                self._mids[market] = _log_mid(events, events.rows, self._mids[market] + origin) - origin
 
-    def _context(self, row: list[int], events: Events) -> FillContext:
+    def _context(self, market: int, ts_ns: int, tag: int, value: float, events: Events) -> FillContext:
         """Mids at a fill; `events` are those of its market since the last time."""
-        market, ts_ns = row[codes.R_MARKET], row[codes.R_TS]
-        origin, before = self._origin(market), int(np.searchsorted(events.ts_venue, ts_ns, side="left"))
+        origin, before = self._origins[market], int(np.searchsorted(events.ts_venue, ts_ns, side="left"))
         shown = _log_mid(events, before, self._mids[market] + origin)
-        undisturbed = self._opening[market] + self._log_values(ts_ns)[market] + origin
-        return FillContext(ts_ns + self._feed_ns, self._ids[row[codes.R_TAG]], exp(shown), exp(undisturbed))
+        undisturbed = self._opening[market] + value + origin
+        return FillContext(ts_ns + self._feed_ns, self._ids[tag], exp(shown), exp(undisturbed))
 
-    def _origin(self, market: int) -> float:
-        """Log ticks of the price that stands for the value 0."""
-        return float(self.world.reals[self.world.market_rows()[market, at.M_STATS] + at.S_OPEN])
-
-    def _log_values(self, ts_ns: int) -> Float1D:
-        """Log value of each market's token at the step of the grid before a time."""
-        config, state = self.world.config, self.world
-        ago = max((int(state.world[at.NOW]) - ts_ns) // config.fundamental.step_ns, 0)
-        values = [past_value(state.world, state.reals, token, ago) for token in range(len(config.tokens))]
-        return np.array([values[place.token] for place in config.places])
+    def _log_value(self, market: int, ts_ns: int) -> float:
+        """Log value of a market's token at the step of the grid before a time."""
+        state = self.world
+        ago = max((int(state.world[at.NOW]) - ts_ns) // state.config.fundamental.step_ns, 0)
+        return float(past_value(state.world, state.reals, self._tokens[market], ago))
 
     def _receive(self, ts_ns: int, request: Request) -> None:
         held = self._held.get(request.client_id)
@@ -200,9 +207,11 @@ class AgentVenue:
         elif request.what == "submit again":
             self._connection.report(ts_ns, rejected(ts_ns, request.client_id, RejectReason.DUPLICATE_ID))
         elif request.what == "submit" or held.state is OrderState.WORKING:
+            if self.world.nearly_full:
+                self._take()
             self._ask(held, request, ts_ns - self._feed_ns)
             hear(self.world.world, self.world.ex, self.world.tape)
-            self._take()
+            self._hear()
 
     def _ask(self, held: _Held, request: Request, ts_ns: int) -> None:
         """Hand a request to the exchange; its answer stands in the reports."""

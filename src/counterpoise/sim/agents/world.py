@@ -87,6 +87,12 @@ class AgentWorld:
         """
         return bool(loop.run(self.world, self.reals, self.rng, self.ex, self.tape, self.reports, until_ns, _MARGIN))
 
+    @property
+    def nearly_full(self) -> bool:
+        """Whether the tape or the reports have no room for another wake."""
+        ex = self.ex
+        return bool(ex[x.TAPE_ROWS] > len(self.tape) - _MARGIN or ex[x.REPORT_ROWS] > len(self.reports) - _MARGIN)
+
     def clear(self) -> None:
         """Forget the rows of tape and reports."""
         self.ex[x.TAPE_ROWS] = self.ex[x.REPORT_ROWS] = 0
@@ -154,7 +160,7 @@ class AgentWorld:
 
     def market_rows(self) -> Int2D:
         """Rows of the markets (`kernels.layout`, ``M_…``), not copied."""
-        start, count = int(self.world[at.MARKET_ROWS]), len(self.config.places)
+        start, count = int(self.world[at.MARKET_ROWS]), len(self.exchange.markets)
         return self.world[start : start + count * at.MARKET_SIZE].reshape(count, at.MARKET_SIZE)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from counterpoise.core.arrays import Int2D
@@ -27,11 +29,9 @@ def tape_events(tape: Int2D, *, markets: int) -> tuple[Events, ...]:
         One a market, empty where nothing happened. O(rows × log rows).
     """
     order = np.argsort(tape[:, MARKET_COLUMN], kind="stable")
-    ends = np.searchsorted(tape[order, MARKET_COLUMN], np.arange(markets + 1))
-    out = []
-    for market in range(markets):
-        rows = np.ascontiguousarray(tape[order[ends[market] : ends[market + 1]], :TAPE_COLUMNS])
-        events = Events._make(np.empty(len(rows), column.dtype) for column in Events.empty())
-        split_tape(rows, len(rows), *events)
-        out.append(events)
-    return tuple(out)
+    rows = np.ascontiguousarray(tape[order, :TAPE_COLUMNS])
+    nothing = Events.empty()
+    columns = Events._make(np.empty(len(rows), column.dtype) for column in nothing)
+    split_tape(rows, len(rows), *columns)
+    ends = np.searchsorted(tape[order, MARKET_COLUMN], np.arange(markets + 1)).tolist()
+    return tuple(columns.cut(a, b) if b > a else nothing for a, b in pairwise(ends))
