@@ -295,7 +295,7 @@ class AgentMarketConfig(Config, frozen=True, kw_only=True):
 
 
 def _demo_tokens() -> tuple[AgentToken, ...]:
-    """Twelve tokens in four clusters: names of the field, sizes and prices of their order, no recording behind them but BTC's."""
+    """Twelve tokens in four clusters: names of the field, sizes and prices of their order; a recording stands behind BTC."""
     majors = {"market_loading": 0.85, "cluster_loading": 0.3}
     others = {"market_loading": 0.6, "cluster_loading": 0.5}
     rows = (

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from counterpoise.core.arrays import Float1D, Int1D
+from counterpoise.core.arrays import Int1D
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.market.event import QUOTE, Events
 from counterpoise.market.instrument import Instrument
