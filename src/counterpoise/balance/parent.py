@@ -1,23 +1,20 @@
-"""A parent order: from the intention to child orders, and back from what the venue says.
-
-The invariant, at every instant: filled + working + in flight ≤ parent. What is unknown counts as live.
-"""
+"""A parent order: from the intention to child orders, and back from what the venue says."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from typing import Final, Literal
 
-from counterpoise.balance.execution import Action, CancelOrder, PlaceOrder, Seen, Standing
+from counterpoise.balance.children import Children
+from counterpoise.balance.execution import Action, Seen, Standing
 from counterpoise.balance.schedule import Schedule, twap
 from counterpoise.core.config import Config
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import BPS, parse_duration
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.order import Fill, Order, OrderState, OrderUpdate, RejectReason, TimeInForce, require_transition
+from counterpoise.market.order import TimeInForce
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
 
@@ -67,18 +64,6 @@ class ParentConfig(Config, frozen=True, kw_only=True):
         parse_duration(self.slice)
 
 
-@dataclass(slots=True)
-class _Child:
-    order: Order
-    state: OrderState
-    left_lots: int  # once the order has ended: fills that we have yet to hear of
-    cancelling: bool = False
-
-    @property
-    def live(self) -> bool:
-        return self.state.live or self.left_lots > 0
-
-
 class Parent:
     """One parent order over one instrument, on a TWAP schedule with a participation cap.
 
@@ -102,15 +87,17 @@ class Parent:
         self._share = Fraction(str(config.max_participation))
         self._least_child = int(config.min_child * self.qty_lots / len(self.schedule.end_ns))
         self._slice = self._refused_in = self._crumb_in = -1
-        self._children: dict[str, _Child] = {}
-        self._live: dict[str, _Child] = {}
-        self.filled_lots = 0
+        self._children: Final = Children(name, instrument, side=self.side, most_lots=self.qty_lots)
         self.waited = 0  # decisions that could not be taken, the book being out of order
+
+    @property
+    def filled_lots(self) -> int:
+        return self._children.filled_lots
 
     @property
     def live_lots(self) -> int:
         """Working, in flight, unknown, or filled by what the venue says though we have not heard the fills."""
-        return sum(child.left_lots for child in self._live.values())
+        return self._children.live_lots
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -123,7 +110,7 @@ class Parent:
     @property
     def done(self) -> bool:
         """All is filled and nothing is live."""
-        return not self._live and self.filled_lots == self.qty_lots
+        return not self._children.live and self.filled_lots == self.qty_lots
 
     def standing(self, instrument: str, ts_ns: int) -> Standing:
         now = self.schedule.slice_at(ts_ns)
@@ -132,39 +119,7 @@ class Parent:
 
     def hear(self, event: VenueEvent) -> None:
         """Take note of what the venue says of one of our children; others' events are passed over."""
-        child = self._children.get(event.client_id)
-        if child is None:
-            return
-        if isinstance(event, Fill):
-            if event.qty_lots > child.left_lots:
-                raise InputError(
-                    f"order {event.client_id}: a fill of {event.qty_lots} lots but only {child.left_lots} are left; reconcile"
-                )
-            child.left_lots -= event.qty_lots
-            self.filled_lots += event.qty_lots
-        else:
-            self._update(child, event)
-        if not child.live:
-            self._live.pop(event.client_id, None)
-        self._require_invariant()
-
-    @staticmethod
-    def _update(child: _Child, event: OrderUpdate) -> None:
-        """A child that ended stays live by the fills that its end tells of and that we have yet to hear."""
-        if event.reason in (RejectReason.DUPLICATE_ID, RejectReason.UNKNOWN_ORDER):
-            child.cancelling = False  # of a request, not of the order: what becomes of it we hear in its own events
-            return
-        require_transition(event.client_id, child.state, event.state)
-        child.state = event.state
-        if event.state.live:
-            return
-        undone = child.left_lots if event.state is OrderState.REJECTED else event.left_lots
-        if undone > child.left_lots:
-            raise InputError(
-                f"order {event.client_id}: {event.state} with {undone} lots undone, but only {child.left_lots} are left; "
-                "reconcile with the venue"
-            )
-        child.left_lots -= undone
+        self._children.hear(event)
 
     def step(self, ts_ns: int, seen: Mapping[str, Seen]) -> list[Action]:
         """What to do now."""
@@ -181,10 +136,10 @@ class Parent:
         late = ts_ns - start >= self.config.cross_after * (end - start)
         crossing = late and self._reaches(top)
         price = self._price(top, crossing=crossing)
-        stale = [c for c in self._live.values() if crossing or c.order.price_ticks != price]
+        stale = [c for c in self._children.live if crossing or c.order.price_ticks != price]
         if stale:
-            return self._cancel(stale)
-        if self._live:
+            return self._children.cancel(stale)
+        if self._children.live:
             return []
         self._slice = now
         if now == self._refused_in:
@@ -197,11 +152,11 @@ class Parent:
             return []
         if crumb:
             self._crumb_in = now
-        return [self._place(lots, price, TimeInForce.IOC if crossing else TimeInForce.POST_ONLY)]
+        return [self._children.place(lots, price, TimeInForce.IOC if crossing else TimeInForce.POST_ONLY)]
 
     def stop(self) -> list[Action]:
         """Cancel all that is live."""
-        return self._cancel(list(self._live.values()))
+        return self._children.cancel(self._children.live)
 
     def _reaches(self, top: TopOfBook) -> bool:
         """Whether the limit price lets us trade with the opposite touch."""
@@ -239,38 +194,7 @@ class Parent:
                 lots = whole - least
         return lots if lots >= least else 0
 
-    def _place(self, lots: int, price_ticks: int, time_in_force: TimeInForce) -> PlaceOrder:
-        order = Order(
-            client_id=f"{self.name}-{len(self._children) + 1:05d}",
-            instrument=self.instrument.id,
-            side=self.side,
-            qty_lots=lots,
-            price_ticks=price_ticks,
-            time_in_force=time_in_force,
-        )
-        child = _Child(order, OrderState.IN_FLIGHT, lots)
-        self._children[order.client_id] = self._live[order.client_id] = child
-        self._require_invariant()
-        return PlaceOrder(order)
-
     def refused(self, client_id: str) -> None:
         """A limit of ours stopped a child before it was sent: nothing more is proposed within its slice."""
-        child = self._live.pop(client_id)
-        child.state, child.left_lots = OrderState.REJECTED, 0
+        self._children.refused(client_id)
         self._refused_in = self._slice
-
-    @staticmethod
-    def _cancel(children: list[_Child]) -> list[Action]:
-        actions: list[Action] = []
-        for child in children:
-            if not child.cancelling and child.order.time_in_force is not TimeInForce.IOC:
-                child.cancelling = True
-                actions.append(CancelOrder(child.order.client_id))
-        return actions
-
-    def _require_invariant(self) -> None:
-        if self.filled_lots + self.live_lots > self.qty_lots:
-            raise InputError(
-                f"parent {self.name}: {self.filled_lots} lots filled and {self.live_lots} live exceed its {self.qty_lots}; "
-                "nothing more is sent: reconcile with the venue"
-            )
