@@ -1,0 +1,1 @@
+"""A parent order at a node of the tree: legs in its instruments."""
