@@ -9,7 +9,8 @@ from typing import Final, Literal
 
 from counterpoise.balance.children import Children
 from counterpoise.balance.execution import Action, Seen, Standing
-from counterpoise.balance.schedule import Schedule, twap
+from counterpoise.balance.schedule.schedule import Schedule
+from counterpoise.balance.schedule.twap import twap
 from counterpoise.core.config import Config
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import BPS, parse_duration

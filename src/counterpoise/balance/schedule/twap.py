@@ -1,38 +1,14 @@
-"""When to have done how much."""
+"""Equal quantities in equal times."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from counterpoise.core.arrays import Int1D
+from counterpoise.balance.schedule.schedule import Schedule
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import format_duration
 
-__all__ = ["Schedule", "twap"]
-
-
-class Schedule(NamedTuple):
-    """Slices of a parent order.
-
-    Attributes
-    ----------
-    start_ns : (n,) int64 [ns UTC]
-    end_ns : (n,) int64 [ns UTC]
-    cumulative_lots : (n,) int64
-        What should be done by the end of each slice.
-    """
-
-    start_ns: Int1D
-    end_ns: Int1D
-    cumulative_lots: Int1D
-
-    def slice_at(self, ts_ns: int) -> int:
-        """Slice that holds a time; −1 before the first, n after the last."""
-        if ts_ns >= self.end_ns[-1]:
-            return len(self.end_ns)
-        return int(np.searchsorted(self.start_ns, ts_ns, side="right")) - 1
+__all__ = ["twap"]
 
 
 def twap(qty_lots: int, *, start_ns: int, end_ns: int, slice_ns: int) -> Schedule:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.balance.schedule import twap
+from counterpoise.balance.schedule.twap import twap
 from counterpoise.core.errors import InputError
 
 SPANS = st.tuples(st.integers(-(10**18), 10**18), st.integers(1, 10**12), st.integers(1, 500), st.floats(0, 0.999))
