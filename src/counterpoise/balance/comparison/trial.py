@@ -50,6 +50,8 @@ class Outcome(NamedTuple):
         Share of the token's part done when its adversary was first alarmed; ∞ when never.
     adversary : float
         Profit of all adversaries [quote].
+    signed : (tokens,) float64
+        Aggressive buys less sells of all while the parent was worked [base].
     """
 
     contender: str
@@ -67,6 +69,7 @@ class Outcome(NamedTuple):
     peaks: Float1D
     delays: Float1D
     adversary: float
+    signed: Float1D
 
 
 def trial(scenario: Scenario, known: Known, name: str, *, seed: int, side: int) -> Outcome:
@@ -101,10 +104,12 @@ class _Run:
     def __init__(self, venue: AgentVenue, execution: Execution | None, task: Task) -> None:
         self.venue, self.execution, self.task = venue, execution, task
         self.names: Final = [instrument.id for instrument in venue.instruments]
+        self.at: Final = {name: m for m, name in enumerate(self.names)}
         self.unit: Final = np.array([instrument.qty_grid.size for instrument in venue.instruments])
         self.fills: list[Fill] = []
         self.orders = 0
         self.others: dict[str, int] = dict.fromkeys(self.names, 0)
+        self.signed = np.zeros(len(self.names))
         self.peaks = np.full(task.scenario.tokens, -np.inf)
         self.delays = np.full(task.scenario.tokens, np.inf)
         self.arrival = self.close = np.zeros(len(self.names))
@@ -130,7 +135,9 @@ class _Run:
 
     def _market(self) -> None:
         for instrument, events in self.venue.market():
-            self.others[instrument.id] += int(np.sum(events.qty_lots, where=events.kind == TRADE))
+            trade = events.kind == TRADE
+            self.others[instrument.id] += int(np.sum(events.qty_lots, where=trade))
+            self.signed[self.at[instrument.id]] += float(np.sum(events.qty_lots * events.side, where=trade))
 
     def _hear(self) -> None:
         for event in self.venue.events():
@@ -168,9 +175,9 @@ class _Run:
         return np.asarray(ticks * np.array([i.price_grid.size for i in self.venue.instruments]))
 
     def _lots(self) -> Int1D:
-        at, lots = {name: m for m, name in enumerate(self.names)}, np.zeros(len(self.names), np.int64)
+        lots = np.zeros(len(self.names), np.int64)
         for fill in self.fills:
-            lots[at[fill.instrument]] += fill.qty_lots
+            lots[self.at[fill.instrument]] += fill.qty_lots
         return lots
 
     def _done(self) -> Float1D:
@@ -205,15 +212,15 @@ class _Run:
             peaks=self.peaks,
             delays=self.delays,
             adversary=float(traded),
+            signed=np.asarray(np.bincount(tokens, self.signed * self.unit), np.float64),
         )
 
     def _paid(self) -> tuple[float, float, float, float]:
         """Over the arrival mids, over the mids without us, fees, and the value that rested [quote]."""
         contexts = {(c.client_id, c.ts_ns): c for c in self.venue.contexts()}
-        at = {name: m for m, name in enumerate(self.names)}
         paid = moved = fees = rested = 0.0
         for fill in self.fills:
-            m = at[fill.instrument]
+            m = self.at[fill.instrument]
             instrument = self.venue.instruments[m]
             unit, tick = fill.qty_lots * instrument.qty_grid.size, instrument.price_grid.size
             without = contexts[fill.client_id, fill.ts_ns].recorded_mid_ticks
@@ -226,12 +233,11 @@ class _Run:
     def _gini(self) -> dict[str, float]:
         """By level, over the nodes of the index."""
         tree = self.venue.world.config.tree()
-        place = {name: m for m, name in enumerate(self.names)}
         worth = self.unit * self.arrival
         own, others = self._lots() * worth, np.array([self.others[name] for name in self.names]) * worth
         found = {}
         for level, nodes in tree.levels().items():
-            members = [[place[leaf] for leaf in tree.leaves(node)] for node in nodes]
+            members = [[self.at[leaf] for leaf in tree.leaves(node)] for node in nodes]
             if len(nodes) > 1:
                 found[level] = gini(normalised_impact([own[m].sum() for m in members], [others[m].sum() for m in members]))
         return found
