@@ -1,4 +1,4 @@
-"""The verbs about large orders: compare."""
+"""The verbs about large orders: plan, compare."""
 
 from __future__ import annotations
 
@@ -30,7 +30,33 @@ SHOWN: Final = {
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
+    app.command(epilog="Example: counterpoise plan examples/parent.toml --out out/plan")(plan)
     app.command(epilog="Example: counterpoise compare examples/compare.toml --seeds 2 --out out/compare")(compare)
+
+
+def plan(
+    config: Annotated[Path, typer.Argument(help="TOML file: the parent, its markets, what is wanted.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for frames and page; out/NAME by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Plan a large order before it is sent: cost and risk, capacity, frontier, and how much goes where and when."""
+    from counterpoise.app.output import note, print_json, print_rows, print_table
+    from counterpoise.app.plan import plan_file
+
+    report = plan_file(config, out=out)
+    found = report.plan
+    if as_json:
+        nodes, frontier = found.by_node().to_dicts(), report.frontier.to_dicts()
+        print_json({"costs_bps": found.costs, "nodes": nodes, "frontier": frontier, "capacity": report.capacity.to_dicts()})
+    else:
+        costs = found.costs
+        title = f"{found.value:,.6g} millions in {report.config.horizon}: {costs['total']:.2f} bps ± {costs['risk']:.1f}"
+        print_table(title, tuple(costs), [tuple(costs.values())])
+        said = print_rows("where", found.by_node()) + print_rows("capacity [millions]", report.capacity)
+        for text in said + print_rows("frontier", report.frontier):
+            note(text)
+    for path in report.files:
+        note(f"written: {path}")
 
 
 def compare(

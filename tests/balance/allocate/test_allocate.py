@@ -177,6 +177,17 @@ def test_what_the_market_cannot_take_is_told_by_name() -> None:
         allocate(target_of(of, 0.5), of, wishes=AllocationWishes(participation={"token": 0.1}))
 
 
+def test_a_token_left_out_is_not_traded_but_as_a_proxy() -> None:
+    of = setting(4, 2, 3, alpha_bps=None)
+    wanted = {"token:T0": target_of(of, 0.3)["token:T0"]}
+    alone = allocate(wanted, of).flows.sum(axis=0)
+    assert alone == pytest.approx([wanted["token:T0"], 0, 0, 0], rel=1e-5, abs=1e-12)
+    helped = allocate(wanted, of, wishes=AllocationWishes(tracking_bps=50.0))
+    assert helped.flows.sum() == pytest.approx(wanted["token:T0"], rel=1e-5)
+    assert helped.flows.sum(axis=0)[1:].sum() > 0.01 * wanted["token:T0"]
+    assert helped.costs["total"] < allocate(wanted, of).costs["total"]
+
+
 def test_a_seller_mirrors_a_buyer() -> None:
     of = setting(alpha_bps=None)
     bought = allocate(target_of(of, 0.2), of)

@@ -93,8 +93,9 @@ class Plan:
         return float(np.einsum("ki,kl,lj,ij->", scaled, decay, scaled, cross, optimize=True)) / 2
 
     def impact_of(self, level: str) -> dict[str, float]:
-        """Normalised impact of each node of a level over the whole horizon."""
-        nodes = self.setting.nodes(level)
+        """Normalised impact over the whole horizon of each node of a level that holds something of the parent."""
+        wanted = np.flatnonzero((self.target != 0)[self.setting.token_of] | (self.amounts != 0).any(axis=0))
+        nodes = [node for node in self.setting.nodes(level) if np.isin(self.setting.members(node), wanted).any()]
         traded = [float(np.abs(self.amounts[:, self.setting.members(node)]).sum()) for node in nodes]
         volume = [float(self.setting.volume[self.setting.members(node)].sum()) for node in nodes]
         exponent = self.setting.temporary.exponent

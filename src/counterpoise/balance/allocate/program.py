@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from counterpoise.balance.allocate.setting import AllocationSetting, AllocationWishes
-from counterpoise.core.arrays import Float1D, Float2D
+from counterpoise.core.arrays import Bool1D, Float1D, Float2D
 from counterpoise.core.errors import NumericalError
 from counterpoise.core.units import BPS, SECOND_NS
 
@@ -35,11 +35,13 @@ class Program:
 
     z holds, in places of these names, the amounts q ≥ 0 (slice by slice, instruments within), the flow of each token f = Bq,
     what remains of it x, the displacement y of each component of the kernel, the signed flow g of each node that leaks, the
-    temporary cost t, and the deviation d of each token from its target. `value` is the parent's, `temporary` η of each amount.
+    temporary cost t, and the deviation d of each token from its target. `value` is the parent's, `temporary` η of each
+    amount, `active` whether it may be more than 0.
     """
 
     setting: AllocationSetting
     value: float
+    active: Bool1D
     temporary: Float1D
     place: dict[str, slice]
     quadratic: sparse.csc_matrix
@@ -94,8 +96,9 @@ def build_program(
     if wishes.tracking_bps > 0:
         tracking = _root(setting.daily_covariance) / (value * BPS), wishes.tracking_bps
     temporary = np.tile(each * setting.temporary.bps, count)
+    active = np.tile((target != 0)[setting.token_of] | (wishes.tracking_bps > 0), count)
     quadratic = _quadratic(setting, wishes, place, value)
-    return Program(setting, value, temporary, place, quadratic, linear, matrix, level, list(rows), tracking)
+    return Program(setting, value, active, temporary, place, quadratic, linear, matrix, level, list(rows), tracking)
 
 
 def _quadratic(
@@ -189,10 +192,10 @@ def solve_program(program: Program, *, tolerance: float = 1e-8) -> tuple[Float1D
     blocks, levels = [program.equalities], [program.level]
     cones = [clarabel.ZeroConeT(program.equalities.shape[0])]
     rows = [_row((program.q, row.matrix), width=width) for row in program.rows]
-    floor = _row((program.q, -sparse.eye_array(program.q.stop)), width=width)
+    floor = sparse.csr_matrix(_row((program.q, -sparse.eye_array(program.q.stop)), width=width))[program.active]
     blocks += [floor, *rows]
-    levels += [np.zeros(program.q.stop), *(row.bound for row in program.rows)]
-    cones.append(clarabel.NonnegativeConeT(program.q.stop + sum(row.matrix.shape[0] for row in program.rows)))
+    levels += [np.zeros(floor.shape[0]), *(row.bound for row in program.rows)]
+    cones.append(clarabel.NonnegativeConeT(sum(len(level) for level in levels[1:])))
     if program.tracking is not None:
         root, most = program.tracking
         blocks += [
@@ -227,7 +230,7 @@ def solve_program(program: Program, *, tolerance: float = 1e-8) -> tuple[Float1D
 def _scale(program: Program) -> Float1D:
     """Units in which every number of a plan is near 1: q in volumes, t in what a whole volume costs, the rest in parents."""
     scale = np.full(program.width, program.value)
-    scale[program.q] = _volume(program)
+    scale[program.q] = np.where(program.active, _volume(program), 0.0)  # 0 takes an amount out of the program
     if program.temporary.any():
         scale[program.place["t"]] = _volume(program) * program.temporary
     return scale
