@@ -43,7 +43,7 @@ from counterpoise.market.tree import Tree
 
 __all__ = ["RunCost", "TcaReport", "run_cost", "tca"]
 
-_SLICES: Final = 20  # of the flow an observer of a run sees
+_SLICES: Final = 10  # of the flow an observer of a run sees
 _LEAST_PARTS: Final = 5  # bins a slice, so that its variance is known to within a factor
 
 
@@ -134,7 +134,11 @@ def tca(
     names, quotes = {one.run.name for one in runs}, sorted({one.run.instrument.quote for one in runs})
     if len(names) < len(runs) or len(quotes) > 1:
         raise InputError(f"runs need names of their own and one currency, found {sorted(names)} in {', '.join(quotes)}")
-    node_tree = load_config(tree, Tree) if tree else Tree.from_instruments({r.run.instrument.id: r.run.instrument for r in runs}.values())
+    node_tree = (
+        load_config(tree, Tree)
+        if tree
+        else Tree.from_instruments({r.run.instrument.id: r.run.instrument for r in runs}.values())
+    )
     worth = {one.run.instrument.id: one.shortfall.decision_price for one in runs if one.run.instrument.inverse}
     impacts = _impacts(runs, node_tree)
     told = None if predicted is None else _predicted(runs, predicted)
@@ -277,7 +281,10 @@ def _write(report: TcaReport, out: Path) -> tuple[Path, ...]:
     for one in report.runs:
         folder = out / one.run.name if len(report.runs) > 1 else out
         tables = audit_tables(one.run.orders, one.costs, one.run.instrument)
-        names = [f"{name}.{end}" for name in ("orders", "fills") for end in ("csv", "parquet")] + ["totals.csv", "dictionary.csv"]
+        names = [f"{name}.{end}" for name in ("orders", "fills") for end in ("csv", "parquet")] + [
+            "totals.csv",
+            "dictionary.csv",
+        ]
         for name in names:
             write_frame(getattr(tables, name.partition(".")[0]), folder / name)
         sums = "".join(f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names)

@@ -119,4 +119,3 @@ def _states(journal: Path) -> dict[str, OrderState]:
             if before is None or before.live:  # what ended stays ended
                 found[record.event.client_id] = record.event.state
     return found
-

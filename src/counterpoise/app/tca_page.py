@@ -54,7 +54,7 @@ def _run(one: RunCost, *, alone: bool) -> list[str]:
     config = run.config.get("parent", {})
     share = one.participation
     worst = "nothing traded" if share.worst is None else f"worst minute {100 * share.worst:.1f} %"
-    said = {True: "filled as maker, lost to who knew more", False: "crossed the spread"}
+    said = {True: "as maker", False: "as taker"}
     notes = "; ".join(
         f"{said[maker]}: {effective:+.2f} bps at once, {realised:+.2f} after {horizon}"
         for maker, horizon, effective, realised in one.markouts.filter(pl.col("horizon") == "10s")
@@ -129,7 +129,9 @@ def _predictions(report: TcaReport) -> list[str]:
     if report.predicted is None:
         return []
     note = "Cost foretold and come, in bps of each parent; bars are one standard deviation foretold."
-    shown = [picture("Predictions", note, figures.calibration_figure(report.predicted)) + table("Predictions", report.predicted)]
+    shown = [
+        picture("Predictions", note, figures.calibration_figure(report.predicted)) + table("Predictions", report.predicted)
+    ]
     if report.calibration is not None:
         found = report.calibration
         said = f"Flat where the risk was stated rightly (Kolmogorov-Smirnov p = {found.pit_p_value:.2g})."

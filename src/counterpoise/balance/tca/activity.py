@@ -44,7 +44,9 @@ def activity(orders: pl.DataFrame, fills: pl.DataFrame, by: Sequence[str] = ()) 
         raise InputError("a client id stands twice among the orders; ids are unique, keep the first line of each")
     lost = fills.join(orders, on="client_id", how="anti")
     if lost.height:
-        raise InputError(f"fills of {lost['client_id'][0]!r} have no order; give all that were sent, or reconcile with the venue")
+        raise InputError(
+            f"fills of {lost['client_id'][0]!r} have no order; give all that were sent, or reconcile with the venue"
+        )
     done = fills.group_by("client_id").agg(
         pl.len().alias("fills"), pl.col("qty").sum().alias("done"), pl.col("qty").filter(pl.col("maker")).sum().alias("maker")
     )

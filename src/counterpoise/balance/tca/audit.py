@@ -118,7 +118,10 @@ def _fills(costs: pl.DataFrame, instrument: Instrument) -> pl.DataFrame:
         _side(),
         _iso("ts").alias("filled_utc"),
         _exact("qty").alias("quantity_units"),
-        *(_exact(a).alias(b) for a, b in (("price", "price_quote"), ("mid", "mid_before_quote"), ("market_mid", "market_mid_quote"))),
+        *(
+            _exact(a).alias(b)
+            for a, b in (("price", "price_quote"), ("mid", "mid_before_quote"), ("market_mid", "market_mid_quote"))
+        ),
         pl.col("maker"),
         *(_exact(name).alias(f"{name}_settle") for name in ("fee", "notional", *FILL_PARTS)),
     )
@@ -142,7 +145,11 @@ def _totals(orders: pl.DataFrame, fills: pl.DataFrame, money: list[str]) -> pl.D
 
 
 def _dictionary(instrument: Instrument, **tables: pl.DataFrame) -> pl.DataFrame:
-    unit = f"contracts of {instrument.multiplier} {instrument.quote}" if instrument.inverse else f"{instrument.multiplier} {instrument.base}"
+    unit = (
+        f"contracts of {instrument.multiplier} {instrument.quote}"
+        if instrument.inverse
+        else f"{instrument.multiplier} {instrument.base}"
+    )
     terms = {"{unit}": unit, "{quote}": instrument.quote, "{settle}": instrument.settle}
     rows = []
     for name, table in tables.items():

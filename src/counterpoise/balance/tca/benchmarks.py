@@ -99,9 +99,7 @@ def benchmarks(
     }
     average = _mean(own, qty)
     rows = [(name, _priced(value, inverse), _slippage(average, value, side)) for name, value in found.items()]
-    return pl.DataFrame(
-        rows, schema={"benchmark": pl.String, "price": pl.Float64, "slippage_bps": pl.Float64}, orient="row"
-    )
+    return pl.DataFrame(rows, schema={"benchmark": pl.String, "price": pl.Float64, "slippage_bps": pl.Float64}, orient="row")
 
 
 def _first(volume: Float1D, most: float) -> Float1D:

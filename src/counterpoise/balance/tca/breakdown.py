@@ -52,9 +52,7 @@ def fill_costs(
         raise InputError(f"some fills are not of the parent's side {side:+d}; give the fills of one parent and side")
     numbers = {name: fills[name].cast(pl.Float64).to_numpy() for name in ("price", "qty", "fee", "mid", "market_mid")}
     executions = Executions(**numbers | {"qty": numbers["qty"] * unit})
-    parts = fill_parts(
-        executions, side=side, decision_price=decision_price, arrival_price=arrival_price, inverse=inverse
-    )
+    parts = fill_parts(executions, side=side, decision_price=decision_price, arrival_price=arrival_price, inverse=inverse)
     value = np.abs(executions.qty * worth(np.array([decision_price]), inverse=inverse))
     added = {"notional": value, **parts, "cost": np.sum([parts[name] for name in FILL_PARTS], axis=0)}
     return fills.with_columns(pl.Series(name, column, pl.Float64) for name, column in added.items())

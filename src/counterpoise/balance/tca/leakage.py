@@ -83,7 +83,9 @@ def _require(own: Mapping[str, Float1D], others: Mapping[str, Float1D], tree: Tr
             raise UnknownName("instrument of the tree", name, leaves)
     sizes = {len(flow) // parts for flow in others.values()} | {len(flow) for flow in own.values()} if parts > 0 else set()
     if len(sizes) != 1 or any(len(flow) % parts for flow in others.values()) or set(own) - set(others):
-        raise InputError("leakage needs as many slices of own flow as of others', and others' flow of every instrument we traded")
+        raise InputError(
+            "leakage needs as many slices of own flow as of others', and others' flow of every instrument we traded"
+        )
     if not all(np.isfinite(flow).all() for flow in (*own.values(), *others.values())):
         raise InputError("a flow is not finite; fill the slices without trades with 0")
     return sizes.pop()

@@ -18,9 +18,7 @@ __all__ = ["HORIZONS", "fill_markouts", "markouts"]
 HORIZONS: Final = ("1s", "5s", "10s", "30s", "1m", "5m", "15m", "1h")
 
 
-def fill_markouts(
-    fills: pl.DataFrame, *, mid_ns: Int1D, mid: Float1D, horizons: Sequence[str] = HORIZONS
-) -> pl.DataFrame:
+def fill_markouts(fills: pl.DataFrame, *, mid_ns: Int1D, mid: Float1D, horizons: Sequence[str] = HORIZONS) -> pl.DataFrame:
     """Half-spreads of each fill at each horizon, from our side; a positive one is a cost.
 
         effective = s (p − m) / m        realised(h) = s (p − m(t+h)) / m        move(h) = s (m(t+h) − m) / m

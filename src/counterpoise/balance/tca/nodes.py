@@ -21,9 +21,7 @@ _GRAIN: Final = Decimal(1).scaleb(-_DIGITS)
 _MONEY: Final = pl.Decimal(38, _DIGITS)
 
 
-def by_node(
-    costs: Iterable[tuple[str, Shortfall]], tree: Tree, *, worth: Mapping[str, float] | None = None
-) -> pl.DataFrame:
+def by_node(costs: Iterable[tuple[str, Shortfall]], tree: Tree, *, worth: Mapping[str, float] | None = None) -> pl.DataFrame:
     """Cost of every node that has an instrument with a cost below it.
 
     Parameters
