@@ -20,7 +20,7 @@ from counterpoise.core.errors import DataError, InputError
 
 
 def small_run(out: Path, *, seed: int, side: str) -> Run:
-    config = demo_config(seed=seed, duration="1m", tokens=1, venues=1, options=False)
+    config = demo_config(seed=seed, duration="90s", tokens=1, venues=1, options=False)
     parent = msgspec.structs.replace(config.parent, qty="20", slice="5s", side=side)
     return run_config(msgspec.structs.replace(config, parent=parent), config_path=out, out=out)
 
@@ -40,7 +40,10 @@ def test_it_says_what_the_run_said(runs: list[Run], report: TcaReport) -> None:
     (one,) = report.runs
     for name in (*PARTS, "total", "notional", "filled_qty", "average_price"):
         assert getattr(one.shortfall, name) == pytest.approx(getattr(runs[0].shortfall, name), rel=1e-9, abs=1e-9)
-    assert one.participation.share == pytest.approx(runs[0].summary["participation"])
+    steps, (start, end) = runs[0].frames.steps, one.run.span_ns
+    others = steps.filter(pl.col("ts").cast(pl.Int64) <= end)["market_qty"][-1]  # the summary counts on behind the end
+    own = one.run.fills.filter(pl.col("ts").cast(pl.Int64).is_between(start, end - 1))["qty"].sum()
+    assert one.participation.share == pytest.approx(own / (own + others))
     row = one.activity.to_dicts()[0]
     assert (row["orders"], row["fills"]) == (runs[0].summary["orders"], runs[0].summary["fills"])
     assert row["maker_share"] == pytest.approx(runs[0].summary["maker_share"])
@@ -122,6 +125,9 @@ def test_a_basket_adds_up_and_is_held_against_its_predictions(runs: list[Run], t
         [(runs[0].shortfall.total_bps - 1) / 5, (runs[1].shortfall.total_bps - 2) / 4]
     )
     assert both.calibration is None
+    filled = sum(run.shortfall.total - run.shortfall.opportunity for run in runs)
+    assert both.venues["cost"].sum() == pytest.approx(filled)
+    assert both.venues["orders"].sum() == sum(len({fill.client_id for fill in run.fills}) for run in runs)
     assert (tmp_path / "out" / "second" / "SHA256SUMS").is_file()
     page = (tmp_path / "out" / "tca.html").read_text(encoding="utf-8")
     assert "<h2>Price and fills of second</h2>" in page

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from counterpoise.app.cli_options import Json
 
 __all__ = ["register", "tca"]
+
+VENUE_COLUMNS: Final = ("venue", "instrument", "maker", "fills", "notional", "cost", "cost_bps")
 
 
 def register(app: typer.Typer) -> None:
@@ -43,6 +45,7 @@ def tca(
             print_rows("against the market, positive is a cost", one.benchmarks)
             print_rows("after our fills [bps], positive is a cost", one.markouts.drop("horizon_ns"))
         print_rows("by node [bps of its own value]", report.nodes.select("level", "node", "orders", "total_bps", "share"))
+        print_rows("by venue [bps of what was filled there]", report.venues.select(*VENUE_COLUMNS))
         print_rows("how fairly impact was spread", report.evenness)
         if not report.leakage.is_empty():
             print_rows("what an observer of net flow could tell", report.leakage.drop("total"))

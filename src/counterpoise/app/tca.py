@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +15,7 @@ from counterpoise.adapters.config_file import load_config
 from counterpoise.app.output import write_frame, write_text
 from counterpoise.app.tca_folder import RunFolder, read_run
 from counterpoise.balance.tca import (
+    FILL_PARTS,
     PARTS,
     Calibration,
     Executions,
@@ -70,6 +71,8 @@ class TcaReport(NamedTuple):
     runs : tuple of RunCost
     nodes, impacts, evenness, leakage : DataFrame
         By node and level of the tree.
+    venues : DataFrame
+        Fills of all runs by venue, instrument, and maker or taker; money in the quote currency.
     predicted : DataFrame or None
         ``run``, ``predicted``, ``sd``, ``realised``, ``z``, where predictions were given.
     calibration : Calibration or None
@@ -83,6 +86,7 @@ class TcaReport(NamedTuple):
     impacts: pl.DataFrame
     evenness: pl.DataFrame
     leakage: pl.DataFrame
+    venues: pl.DataFrame
     predicted: pl.DataFrame | None
     calibration: Calibration | None
     files: tuple[Path, ...] = ()
@@ -93,6 +97,7 @@ class TcaReport(NamedTuple):
             "nodes": _floats(self.nodes).to_dicts(),
             "evenness": self.evenness.to_dicts(),
             "leakage": self.leakage.to_dicts(),
+            "venues": self.venues.to_dicts(),
             "predicted": None if self.predicted is None else self.predicted.to_dicts(),
             "calibration": None if self.calibration is None else self.calibration.frame.to_dicts(),
             "runs": [_summary(one) for one in self.runs],
@@ -148,6 +153,7 @@ def tca(
         impacts=impacts,
         evenness=evenness(impacts),
         leakage=_leakage(runs, node_tree),
+        venues=_venues(runs, worth),
         predicted=told,
         calibration=_calibration(told, seed),
     )
@@ -202,6 +208,21 @@ def _impacts(runs: Sequence[RunCost], tree: Tree) -> pl.DataFrame:
         traded[name] = traded.get(name, 0.0) + one.participation.own * one.run.unit * price
         volume[name] = volume.get(name, 0.0) + one.participation.others * one.run.unit * price
     return node_impacts({name: own for name, own in traded.items() if volume[name] > 0}, volume, tree)
+
+
+def _venues(runs: Sequence[RunCost], worth: Mapping[str, float]) -> pl.DataFrame:
+    """All fills by venue, instrument, and maker or taker; coins at what they are worth."""
+    money = ("notional", *FILL_PARTS, "cost")
+    told = [
+        one.costs.with_columns(
+            pl.lit(one.run.instrument.venue).alias("venue"),
+            pl.lit(one.run.instrument.id).alias("instrument"),
+            pl.format("{}/{}", pl.lit(one.run.name), pl.col("client_id")).alias("client_id"),
+            pl.col(money) * worth.get(one.run.instrument.id, 1.0),
+        )
+        for one in runs
+    ]
+    return breakdown(pl.concat(told), ["venue", "instrument", "maker"])
 
 
 def _leakage(runs: Sequence[RunCost], tree: Tree) -> pl.DataFrame:

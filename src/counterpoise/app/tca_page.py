@@ -43,6 +43,8 @@ def render(report: TcaReport) -> str:
             figures.nodes_figure(report.nodes),
         )
         + table("Cost by node", report.nodes),
+        "<h2>By venue</h2><p class='note'>Fills added up by venue, instrument, and maker or taker, money in one currency.</p>"
+        + table("Cost by venue", report.venues),
         *_fairness(report),
         *_predictions(report),
     ]
@@ -98,8 +100,9 @@ def _habits(one: RunCost) -> str:
         return "Fewer than two children: nothing repeats."
     return (
         f"{100 * found['repeats']:.0f} % of the {found['orders']} children had the size of the one before, "
-        f"{100 * found['repeats_by_chance']:.0f} % if the same sizes came in random order. Strongest clock: {found['period']}, resultant "
-        f"{found['clock']['resultant']:.2f}, chance by luck among all periods tried at most {found['clock_p_value']:.2g}."
+        f"{100 * found['repeats_by_chance']:.0f} % if the same sizes came in random order. "
+        f"Strongest clock: {found['period']}, resultant {found['clock']['resultant']:.2f}, "
+        f"chance by luck among all periods tried at most {found['clock_p_value']:.2g}."
     )
 
 

@@ -22,8 +22,8 @@ BTC = Instrument(
 def orders() -> pl.DataFrame:
     names = [f"p-{i:02d}" for i in range(10)]
     return pl.DataFrame(
-        {"ts": pl.Series(range(10)).cast(pl.Datetime("ns", "UTC")), "client_id": names, "side": 1, "price": 101.0, "qty": 1000.0,
-         "time_in_force": "post_only"}
+        {"ts": pl.Series(range(10)).cast(pl.Datetime("ns", "UTC")), "client_id": names, "side": 1, "price": 101.0,
+         "qty": 1000.0, "time_in_force": "post_only"}
     )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def activity(orders: pl.DataFrame, fills: pl.DataFrame, by: Sequence[str] = ()) 
         raise InputError(
             f"fills of {lost['client_id'][0]!r} have no order; give all that were sent, or reconcile with the venue"
         )
-    done = fills.group_by("client_id").agg(
+    done = fills.group_by("client_id", maintain_order=True).agg(
         pl.len().alias("fills"), pl.col("qty").sum().alias("done"), pl.col("qty").filter(pl.col("maker")).sum().alias("maker")
     )
     each = orders.join(done, on="client_id", how="left", maintain_order="left").with_columns(

@@ -91,7 +91,9 @@ def audit_tables(orders: pl.DataFrame, costs: pl.DataFrame, instrument: Instrume
         raise InputError("an order stands twice, or a fill has none; reconcile with the venue before exporting")
     fills = _fills(costs, instrument)
     money = [f"{name}_settle" for name in ("fee", *_MONEY)]
-    done = fills.group_by("order_id").agg(pl.col("quantity_units").sum().alias("filled_quantity_units"), pl.col(money).sum())
+    done = fills.group_by("order_id", maintain_order=True).agg(
+        pl.col("quantity_units").sum().alias("filled_quantity_units"), pl.col(money).sum()
+    )
     state = pl.col("state") if "state" in orders.columns else pl.lit(None, pl.String)
     sent = orders.select(
         pl.col("client_id").alias("order_id"),

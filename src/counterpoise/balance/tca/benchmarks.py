@@ -56,8 +56,8 @@ def benchmarks(
     - ``pov``: mean price of others' volume, from the start until our filled quantity is `rate` of what traded with it: what an
       order that kept to that share of volume would have met. Where that much never traded, it is ``vwap``.
 
-    slippage = s (p − b) / b, in bps of the benchmark; positive is a cost. Of an inverse contract p and b stand for −1/p and −1/b
-    and means are of those.
+    slippage = s (p − b) / b, in bps of the benchmark; positive is a cost. Of an inverse contract p and b stand for −1/p and
+    −1/b, and means are of those.
 
     Parameters
     ----------

@@ -77,8 +77,8 @@ def calibrate(
 
     References
     ----------
-    Davison and Hinkley (1997), doi:10.1017/CBO9780511802843, section 3.8: clusters drawn whole; Gneiting, Balabdaoui and Raftery
-    (2007), doi:10.1111/j.1467-9868.2007.00587.x: the probability integral transform.
+    Davison and Hinkley (1997), doi:10.1017/CBO9780511802843, section 3.8: clusters drawn whole; Gneiting, Balabdaoui and
+    Raftery (2007), doi:10.1111/j.1467-9868.2007.00587.x: the probability integral transform.
     """
     require_columns(costs, ("predicted", "sd", "realised", *([cluster] if cluster else ())), "costs")
     predicted, sd, realised = (costs[name].cast(pl.Float64).to_numpy() for name in ("predicted", "sd", "realised"))

@@ -121,9 +121,9 @@ def markouts(table: pl.DataFrame, by: Sequence[str] = (), *, cluster: str = "cli
         (weight * (pl.col(name) - ((pl.col(name) * weight).sum() / weight.sum()).over(groups))).alias(f"{name}_pull")
         for name in names
     )
-    pulls = centred.group_by([*groups, cluster]).agg(pl.col(f"{name}_pull").sum() for name in names)
+    pulls = centred.group_by([*groups, cluster], maintain_order=True).agg(pl.col(f"{name}_pull").sum() for name in names)
     count = pl.len()
-    errors = pulls.group_by(groups).agg(
+    errors = pulls.group_by(groups, maintain_order=True).agg(
         count.alias("children"),
         *(
             pl.when(count > 1).then((pl.col(f"{n}_pull").pow(2).sum() * count / (count - 1)).sqrt()).alias(f"{n}_se")

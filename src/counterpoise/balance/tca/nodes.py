@@ -36,8 +36,8 @@ def by_node(costs: Iterable[tuple[str, Shortfall]], tree: Tree, *, worth: Mappin
     Returns
     -------
     DataFrame
-        From the roots down: ``level``, ``node``, ``parent`` (null for a root), ``orders`` (parents) below it, ``notional``, every
-        one of `PARTS` and ``total`` as decimals of ten digits, ``total_bps`` of the node's own notional and
+        From the roots down: ``level``, ``node``, ``parent`` (null for a root), ``orders`` (parents) below it, ``notional``,
+        every one of `PARTS` and ``total`` as decimals of ten digits, ``total_bps`` of the node's own notional and
         ``share`` of the whole cost (null where that is 0).
 
     Raises
