@@ -13,8 +13,9 @@ import pytest
 
 from counterpoise.app.demo import demo_config
 from counterpoise.app.run import Run, run_config
-from counterpoise.app.tca import TcaReport, tca
+from counterpoise.app.tca import tca
 from counterpoise.app.tca_folder import read_run
+from counterpoise.app.tca_report import TcaReport
 from counterpoise.balance.tca import PARTS
 from counterpoise.core.errors import DataError, InputError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -14,13 +14,12 @@ import polars as pl
 from counterpoise.adapters.config_file import load_config
 from counterpoise.app.output import write_frame, write_text
 from counterpoise.app.tca_folder import RunFolder, read_run
+from counterpoise.app.tca_page import render
+from counterpoise.app.tca_report import RunCost, TcaReport
 from counterpoise.balance.tca import (
     FILL_PARTS,
-    PARTS,
     Calibration,
     Executions,
-    Participation,
-    Shortfall,
     activity,
     audit_tables,
     benchmarks,
@@ -42,66 +41,10 @@ from counterpoise.core.errors import InputError
 from counterpoise.core.units import MINUTE_NS
 from counterpoise.market.tree import Tree
 
-__all__ = ["RunCost", "TcaReport", "run_cost", "tca"]
+__all__ = ["run_cost", "tca"]
 
 _SLICES: Final = 10  # of the flow an observer of a run sees
 _LEAST_PARTS: Final = 5  # bins a slice, so that its variance is known to within a factor
-
-
-class RunCost(NamedTuple):
-    """One run analysed; frames as the functions of `counterpoise.balance.tca` give them."""
-
-    run: RunFolder
-    shortfall: Shortfall
-    costs: pl.DataFrame
-    benchmarks: pl.DataFrame
-    markouts: pl.DataFrame
-    children: pl.DataFrame
-    activity: pl.DataFrame
-    slices: pl.DataFrame
-    participation: Participation
-    habits: dict[str, Any]
-
-
-class TcaReport(NamedTuple):
-    """Runs analysed together.
-
-    Attributes
-    ----------
-    runs : tuple of RunCost
-    nodes, impacts, evenness, leakage : DataFrame
-        By node and level of the tree.
-    venues : DataFrame
-        Fills of all runs by venue, instrument, and maker or taker; money in the quote currency.
-    predicted : DataFrame or None
-        ``run``, ``predicted``, ``sd``, ``realised``, ``z``, where predictions were given.
-    calibration : Calibration or None
-        Where there are ten runs or more.
-    files : tuple of Path
-        What was written.
-    """
-
-    runs: tuple[RunCost, ...]
-    nodes: pl.DataFrame
-    impacts: pl.DataFrame
-    evenness: pl.DataFrame
-    leakage: pl.DataFrame
-    venues: pl.DataFrame
-    predicted: pl.DataFrame | None
-    calibration: Calibration | None
-    files: tuple[Path, ...] = ()
-
-    def summary(self) -> dict[str, Any]:
-        """What `--json` prints."""
-        return {
-            "nodes": _floats(self.nodes).to_dicts(),
-            "evenness": self.evenness.to_dicts(),
-            "leakage": self.leakage.to_dicts(),
-            "venues": self.venues.to_dicts(),
-            "predicted": None if self.predicted is None else self.predicted.to_dicts(),
-            "calibration": None if self.calibration is None else self.calibration.frame.to_dicts(),
-            "runs": [_summary(one) for one in self.runs],
-        }
 
 
 def tca(
@@ -275,25 +218,7 @@ def _calibration(told: pl.DataFrame | None, seed: int) -> Calibration | None:
     return calibrate(told, rng=np.random.default_rng(seed), cluster="cluster" if "cluster" in told.columns else None)
 
 
-def _summary(one: RunCost) -> dict[str, Any]:
-    return {
-        "run": one.run.name,
-        "instrument": one.run.instrument.id,
-        "settle": one.run.instrument.settle,
-        "side": one.run.summary["side"],
-        "shortfall": msgspec.to_builtins(one.shortfall),
-        "shortfall_bps": {part: one.shortfall.bps(part) for part in (*PARTS, "total")},
-        "benchmarks": one.benchmarks.to_dicts(),
-        "markouts": one.markouts.to_dicts(),
-        "activity": one.activity.to_dicts()[0],
-        "participation": one.participation._asdict(),
-        "habits": one.habits,
-    }
-
-
 def _write(report: TcaReport, out: Path) -> tuple[Path, ...]:
-    from counterpoise.app.tca_page import render
-
     files = [out / "tca.html", out / "tca.json", out / "nodes.csv"]
     write_text(render(report), files[0])
     text = msgspec.json.format(msgspec.json.encode(report.summary(), order="sorted"), indent=2).decode() + "\n"
@@ -312,8 +237,3 @@ def _write(report: TcaReport, out: Path) -> tuple[Path, ...]:
         write_text(sums, folder / "SHA256SUMS")
         files += [folder / name for name in (*names, "SHA256SUMS")]
     return tuple(files)
-
-
-def _floats(frame: pl.DataFrame) -> pl.DataFrame:
-    """Decimals as numbers, for JSON."""
-    return frame.with_columns(pl.col(pl.Decimal).cast(pl.Float64))

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from counterpoise.app import tca_figures as figures
 from counterpoise.app.figures import cost_figure
 from counterpoise.app.page import page, picture, table
+from counterpoise.app.tca_report import RunCost, TcaReport
 from counterpoise.core.units import format_time
-
-if TYPE_CHECKING:
-    from counterpoise.app.tca import RunCost, TcaReport
 
 __all__ = ["render"]
 
