@@ -75,15 +75,30 @@ class Parent:
     ----------
     name : str
         Prefix of the client order ids, which are its name and a running number: the same run gives the same ids.
+    schedule : Schedule, optional
+        To follow in place of the TWAP; it ends with the parent's quantity.
     """
 
-    def __init__(self, instrument: Instrument, config: ParentConfig, *, name: str, start_ns: int, end_ns: int) -> None:
+    def __init__(
+        self,
+        instrument: Instrument,
+        config: ParentConfig,
+        *,
+        name: str,
+        start_ns: int,
+        end_ns: int,
+        schedule: Schedule | None = None,
+    ) -> None:
         self.instrument, self.config, self.name = instrument, config, name
         self.side: Final = 1 if config.side == "buy" else -1
         self.qty_lots: Final = instrument.qty_grid.steps(config.qty)
-        self.schedule: Final[Schedule] = twap(
-            self.qty_lots, start_ns=start_ns, end_ns=end_ns, slice_ns=parse_duration(config.slice)
-        )
+        plain = twap(self.qty_lots, start_ns=start_ns, end_ns=end_ns, slice_ns=parse_duration(config.slice))
+        self.schedule: Final[Schedule] = schedule or plain
+        if int(self.schedule.cumulative_lots[-1]) != self.qty_lots:
+            raise InputError(
+                f"the schedule ends with {self.schedule.cumulative_lots[-1]} lots and the parent wants {self.qty_lots}; "
+                "they must agree"
+            )
         self._limit = instrument.price_grid.steps(config.limit_price) if config.limit_price else 0
         self._share = Fraction(str(config.max_participation))
         self._least_child = int(config.min_child * self.qty_lots / len(self.schedule.end_ns))

@@ -99,7 +99,7 @@ def _solved(
     amounts = z[program.q].reshape(setting.slices, -1)
     amounts = np.where(amounts > _DUST * value, amounts, 0.0)
     side = np.where(wanted < 0, -1.0, 1.0)[setting.token_of]
-    return Plan(setting=setting, target=wanted, amounts=amounts * side, solver=said())
+    return Plan(setting=setting, target=wanted, amounts=amounts * side, solver=said)
 
 
 def _participation(setting: AllocationSetting, wishes: AllocationWishes) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +17,7 @@ from counterpoise.core.units import BPS, SECOND_NS
 
 __all__ = ["Program", "Row", "build_program", "solve_program"]
 
-_MILLION_BPS: Final = BPS  # a million × a bp, in millions
+_LEAST: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -33,22 +33,29 @@ class Row:
 class Program:
     """Blocks of  min ½ zᵀPz + cᵀz  s.t.  Az + s = b, s in cones.
 
-    z holds the amounts q ≥ 0 (slice by slice, instruments within), the flow of each token f = Bq, what remains of it x, the
-    temporary cost t, and the deviation d of each token from its target.
+    z holds, in places of these names, the amounts q ≥ 0 (slice by slice, instruments within), the flow of each token f = Bq,
+    what remains of it x, the displacement y of each component of the kernel, the signed flow g of each node that leaks, the
+    temporary cost t, and the deviation d of each token from its target. `value` is the parent's, `temporary` η of each amount.
     """
 
     setting: AllocationSetting
-    q: slice
-    f: slice
-    x: slice
-    t: slice
-    d: slice
+    value: float
+    temporary: Float1D
+    place: dict[str, slice]
     quadratic: sparse.csc_matrix
     linear: Float1D
     equalities: sparse.csc_matrix
     level: Float1D
     rows: list[Row] = field(default_factory=list)
     tracking: tuple[Float2D, float] | None = None
+
+    @property
+    def width(self) -> int:
+        return int(self.place["d"].stop)
+
+    @property
+    def q(self) -> slice:
+        return self.place["q"]
 
 
 def build_program(
@@ -63,79 +70,92 @@ def build_program(
     rows : sequence of Row
     value : float
         Of the parent [millions].
+
+    Notes
+    -----
+    The transient cost is taken apart by exponentials: with y_k = a y_{k−1} + f_k, the sum of f_k f_l a^|k−l| over all pairs is
+    (1 − a²) Σ_{k<K} y_k² + y_K², so that nothing but neighbouring slices meet in the matrices.
     """
     m, n, count = len(setting.instruments), len(setting.tokens), setting.slices
-    q = slice(0, m * count)
-    f = slice(q.stop, q.stop + n * count)
-    x = slice(f.stop, f.stop + n * count)
-    t = slice(x.stop, x.stop + (m * count if setting.temporary.bps > 0 else 0))
-    d = slice(t.stop, t.stop + n)
+    parts = len(setting.propagator.rates) if setting.impact is not None else 0
+    leaks = len(setting.noise or {}) if wishes.leakage_price > 0 else 0
+    sizes = {"q": m, "f": n, "x": n, "y": parts * n, "g": leaks, "t": m if setting.temporary.bps > 0 else 0}
+    ends = np.cumsum([0, *(size * count for size in sizes.values()), n]).tolist()
+    place = {name: slice(a, b) for name, a, b in zip((*sizes, "d"), ends, ends[1:], strict=False)}
     side = np.where(target < 0, -1.0, 1.0)
-    risk = 2 * wishes.risk_aversion * setting.covariance * (setting.slice_ns / SECOND_NS)
-    blocks = [
-        (q, q, _leakage(setting, wishes, side, value)),
-        (f, f, _transient(setting)),
-        (x, x, sparse.kron(sparse.eye_array(count), risk)),
-    ]
-    quadratic = sparse.csc_matrix(_placed(blocks, d.stop, d.stop))
-    linear = np.zeros(d.stop)
-    linear[q] = np.tile(setting.linear_bps * BPS, count)
-    linear[t] = BPS
+    linear = np.zeros(ends[-1])
+    linear[place["q"]] = np.tile(setting.linear_bps * BPS, count)
+    linear[place["t"]] = BPS
     if setting.alpha_bps is not None:
-        linear[x] = setting.alpha_bps.T.ravel() * BPS  # what is still to be bought costs more by then
-    matrix, level = _equalities(setting, wishes, target, side, (q, f, x, d))
+        linear[place["x"]] = setting.alpha_bps.T.ravel() * BPS  # what is still to be bought costs more by then
+    matrix, level = _equalities(setting, wishes, target, side, place)
+    each = np.ones(m) if setting.temporary_scale is None else np.maximum(setting.temporary_scale, _LEAST)
     tracking = None
     if wishes.tracking_bps > 0:
-        root = _root(setting.daily_covariance)
-        tracking = root / (value * BPS), wishes.tracking_bps
-    return Program(setting, q, f, x, t, d, quadratic, linear, matrix, level, list(rows), tracking)
+        tracking = _root(setting.daily_covariance) / (value * BPS), wishes.tracking_bps
+    temporary = np.tile(each * setting.temporary.bps, count)
+    quadratic = _quadratic(setting, wishes, place, value)
+    return Program(setting, value, temporary, place, quadratic, linear, matrix, level, list(rows), tracking)
 
 
-def _leakage(setting: AllocationSetting, wishes: AllocationWishes, side: Float1D, value: float) -> sparse.coo_array:
-    """2 × price × Σ over nodes (their signed flow)²/noise², slice by slice."""
-    m = len(setting.instruments)
-    inner = np.zeros((m, m))
-    signed = side[setting.token_of]
-    for node, noise in (setting.noise or {}).items():
-        row = np.zeros(m)
-        members = setting.members(node)
-        row[members] = signed[members]
-        inner += np.outer(row, row) / noise**2
-    return sparse.coo_array(sparse.kron(sparse.eye_array(setting.slices), 2 * wishes.leakage_price * value * BPS * inner))
-
-
-def _transient(setting: AllocationSetting) -> sparse.coo_array:
-    """λ_i^½ C_ij λ_j^½ G(|s − t|), between slices; a trade pays half of its own."""
+def _quadratic(
+    setting: AllocationSetting, wishes: AllocationWishes, place: dict[str, slice], value: float
+) -> sparse.csc_matrix:
+    """Risk of what remains, transient cost component by component, leakage node by node."""
     n, count = len(setting.tokens), setting.slices
-    if setting.impact is None:
-        return sparse.coo_array((n * count, n * count))
-    lag = np.abs(np.subtract.outer(np.arange(count), np.arange(count))) * setting.slice_ns
-    decay = setting.propagator.kernel(lag.ravel()).reshape(count, count)
-    cross = np.eye(n) if setting.cross is None else setting.cross
-    root = np.sqrt(setting.impact)
-    return sparse.coo_array(sparse.kron(decay, sparse.coo_array(BPS * root[:, None] * cross * root[None, :])))
+    slices = sparse.eye_array(count)
+    risk = 2 * wishes.risk_aversion * setting.covariance * (setting.slice_ns / SECOND_NS)
+    blocks = [(place["x"], place["x"], sparse.kron(slices, risk))]
+    if setting.impact is not None:
+        root = np.sqrt(setting.impact)
+        moved = BPS * root[:, None] * (np.eye(n) if setting.cross is None else setting.cross) * root[None, :]
+        kept = np.exp(-setting.propagator.rates * setting.slice_ns)
+        for i, (share, a) in enumerate(zip(setting.propagator.shares, kept, strict=True)):
+            weights = np.append(np.full(count - 1, 1 - a * a), 1.0) * share
+            at = slice(place["y"].start + i * n * count, place["y"].start + (i + 1) * n * count)
+            blocks.append((at, at, sparse.kron(sparse.dia_array((weights[None, :], [0]), shape=(count, count)), moved)))
+    if place["g"].stop > place["g"].start:
+        price = 2 * wishes.leakage_price * value * BPS / np.array(list((setting.noise or {}).values())) ** 2
+        blocks.append((place["g"], place["g"], sparse.kron(slices, np.diag(price))))
+    width = place["d"].stop
+    return sparse.csc_matrix(_placed(blocks, width, width))
 
 
 def _equalities(
-    setting: AllocationSetting,
-    wishes: AllocationWishes,
-    target: Float1D,
-    side: Float1D,
-    places: tuple[slice, slice, slice, slice],
+    setting: AllocationSetting, wishes: AllocationWishes, target: Float1D, side: Float1D, place: dict[str, slice]
 ) -> tuple[sparse.csc_matrix, Float1D]:
-    """f = Bq, x = target − what was done before each slice, Σ f = target + d, and what d may be."""
-    q, f, x, d = places
+    """f = Bq; x falls by f, to −d in the end; y decays and grows by f; g sums q below a node; and what d may be."""
     m, n, count = len(setting.instruments), len(setting.tokens), setting.slices
-    members = sparse.coo_array((side[setting.token_of], (setting.token_of, np.arange(m))), shape=(n, m))
-    before = sparse.coo_array(np.tril(np.ones((count, count)), -1))
+    width, slices, tokens = place["d"].stop, sparse.eye_array(count), sparse.eye_array(n)
+    before = sparse.eye_array(count, k=-1)
+    signed = side[setting.token_of]
+    members = sparse.coo_array((signed, (setting.token_of, np.arange(m))), shape=(n, m))
     one = sparse.eye_array(n * count)
-    flows = _row((q, -sparse.kron(sparse.eye_array(count), members)), (f, one), width=d.stop)
-    rests = _row((f, sparse.kron(before, sparse.eye_array(n))), (x, one), width=d.stop)
-    whole = _row((f, sparse.kron(np.ones((1, count)), sparse.eye_array(n))), (d, -sparse.eye_array(n)), width=d.stop)
-    deviation = sparse.eye_array(n) if wishes.tracking_bps == 0 else sparse.coo_array(np.ones((1, n)))
-    free = _row((d, deviation), width=d.stop)
-    level = np.concatenate([np.zeros(n * count), np.tile(target, count), target, np.zeros(free.shape[0])])
-    return sparse.csc_matrix(sparse.vstack([flows, rests, whole, free])), level
+    parts = [_row((place["q"], -sparse.kron(slices, members)), (place["f"], one), width=width)]
+    levels = [np.zeros(n * count)]
+    parts.append(
+        _row((place["f"], sparse.kron(before, tokens)), (place["x"], sparse.kron(slices - before, tokens)), width=width)
+    )
+    levels.append(np.append(target, np.zeros(n * (count - 1))))
+    for i, a in enumerate(np.exp(-setting.propagator.rates * setting.slice_ns) if setting.impact is not None else ()):
+        at = slice(place["y"].start + i * n * count, place["y"].start + (i + 1) * n * count)
+        parts.append(_row((place["f"], -one), (at, sparse.kron(slices - a * before, tokens)), width=width))
+        levels.append(np.zeros(n * count))
+    if place["g"].stop > place["g"].start:
+        below = np.zeros((len(setting.noise or {}), m))
+        for row, node in enumerate(setting.noise or {}):
+            inside = setting.members(node)
+            below[row, inside] = signed[inside]
+        flows = sparse.kron(slices, sparse.coo_array(below))
+        parts.append(_row((place["q"], -flows), (place["g"], sparse.eye_array(flows.shape[0])), width=width))
+        levels.append(np.zeros(flows.shape[0]))
+    last = sparse.coo_array(([1.0], ([0], [count - 1])), shape=(1, count))
+    ends = [(place["x"], sparse.kron(last, tokens)), (place["f"], -sparse.kron(last, tokens)), (place["d"], tokens)]
+    parts.append(_row(*ends, width=width))
+    deviation = tokens if wishes.tracking_bps == 0 else sparse.coo_array(np.ones((1, n)))
+    parts.append(_row((place["d"], deviation), width=width))
+    levels += [np.zeros(n), np.zeros(parts[-1].shape[0])]
+    return sparse.csc_matrix(sparse.vstack(parts)), np.concatenate(levels)
 
 
 def _row(*blocks: tuple[slice, sparse.coo_array], width: int) -> sparse.csr_matrix:
@@ -157,7 +177,7 @@ def _root(covariance: Float2D) -> Float2D:
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))).T)
 
 
-def solve_program(program: Program, *, tolerance: float = 1e-8) -> tuple[Float1D, Callable[[], str]] | str:
+def solve_program(program: Program, *, tolerance: float = 1e-8) -> tuple[Float1D, str] | str:
     """z and how the solver fared, or the solver's word where it found no plan.
 
     Raises
@@ -165,7 +185,7 @@ def solve_program(program: Program, *, tolerance: float = 1e-8) -> tuple[Float1D
     NumericalError
         If the solver gave up without saying that there is none.
     """
-    width = program.d.stop
+    width = program.width
     blocks, levels = [program.equalities], [program.level]
     cones = [clarabel.ZeroConeT(program.equalities.shape[0])]
     rows = [_row((program.q, row.matrix), width=width) for row in program.rows]
@@ -176,11 +196,12 @@ def solve_program(program: Program, *, tolerance: float = 1e-8) -> tuple[Float1D
     if program.tracking is not None:
         root, most = program.tracking
         blocks += [
-            _row((program.d, block), width=width) for block in (sparse.coo_array((1, len(root))), sparse.coo_array(-root))
+            _row((program.place["d"], block), width=width)
+            for block in (sparse.coo_array((1, len(root))), sparse.coo_array(-root))
         ]
         levels += [np.array([most]), np.zeros(len(root))]
         cones.append(clarabel.SecondOrderConeT(len(root) + 1))
-    if program.t.stop > program.t.start:
+    if program.temporary.any():
         matrix, level, powers = _temporary(program)
         blocks.append(matrix)
         levels.append(level)
@@ -188,31 +209,44 @@ def solve_program(program: Program, *, tolerance: float = 1e-8) -> tuple[Float1D
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
-    upper = sparse.csc_matrix(sparse.triu(program.quadratic))
-    solver = clarabel.DefaultSolver(
-        upper, program.linear, sparse.csc_matrix(sparse.vstack(blocks)), np.concatenate(levels), cones, settings
-    )
-    found = solver.solve()
+    scale, price = _scale(program), 1 / (program.value * BPS)
+    columns = sparse.dia_array((scale[None, :], [0]), shape=(width, width))
+    upper = sparse.csc_matrix(sparse.triu(columns @ program.quadratic @ columns) * price)
+    matrix = sparse.csc_matrix(sparse.vstack(blocks) @ columns)
+    found = clarabel.DefaultSolver(
+        upper, program.linear * scale * price, matrix, np.concatenate(levels), cones, settings
+    ).solve()
     status = str(found.status)
     if status in ("Solved", "AlmostSolved"):
-        return np.array(found.x), lambda: f"{status} in {found.iterations} steps, {found.solve_time:.3f} s"
+        return scale * np.array(found.x), f"{status} in {found.iterations} steps, {found.solve_time:.3f} s"
     if "PrimalInfeasible" in status:
         return status
     raise NumericalError(f"the solver ended with {status} after {found.iterations} steps; scale the setting, or ask for less")
 
 
+def _scale(program: Program) -> Float1D:
+    """Units in which every number of a plan is near 1: q in volumes, t in what a whole volume costs, the rest in parents."""
+    scale = np.full(program.width, program.value)
+    scale[program.q] = _volume(program)
+    if program.temporary.any():
+        scale[program.place["t"]] = _volume(program) * program.temporary
+    return scale
+
+
+def _volume(program: Program) -> Float1D:
+    """Expected volume, slice by slice; never 0, where nothing may be traded anyway."""
+    return np.maximum(program.setting.volume.T.ravel(), _LEAST * program.value)
+
+
 def _temporary(program: Program) -> tuple[sparse.csr_matrix, Float1D, list[object]]:
-    """t ≥ η scale q^(1+δ)/V^δ as power cones (t, V, ηq): t^α V^(1−α) ≥ (scale η)^α q with α = 1/(1+δ)."""
-    setting, width = program.setting, program.d.stop
-    alpha = 1 / (1 + setting.temporary.exponent)
-    m, count = len(setting.instruments), setting.slices
-    scale = np.ones(m) if setting.temporary_scale is None else setting.temporary_scale
-    factor = np.tile((scale * setting.temporary.bps) ** alpha, count)
-    each = np.arange(m * count)
+    """t ≥ η q (q/V)^δ as power cones (t/ηV, 1, q/V): a^α 1^(1−α) ≥ c with α = 1/(1+δ)."""
+    alpha = 1 / (1 + program.setting.temporary.exponent)
+    count = program.q.stop
+    each, volume = np.arange(count), _volume(program)
     rows = np.concatenate([3 * each, 3 * each + 2])
-    columns = np.concatenate([program.t.start + each, program.q.start + each])
-    values = np.concatenate([np.full(m * count, -1.0), -factor])
-    level = np.zeros(3 * m * count)
-    level[1::3] = np.maximum(setting.volume.T.ravel(), 1e-12)
-    matrix = sparse.csr_matrix((values, (rows, columns)), shape=(3 * m * count, width))
-    return matrix, level, [clarabel.PowerConeT(alpha)] * (m * count)
+    columns = np.concatenate([program.place["t"].start + each, program.q.start + each])
+    values = np.concatenate([-1 / (volume * program.temporary), -1 / volume])
+    level = np.zeros(3 * count)
+    level[1::3] = 1.0
+    matrix = sparse.csr_matrix((values, (rows, columns)), shape=(3 * count, program.width))
+    return matrix, level, [clarabel.PowerConeT(alpha)] * count

@@ -6,7 +6,7 @@ are what comes of it. `docs/theory/agents.md` says who they are, what the market
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Final, NamedTuple
 
@@ -18,6 +18,7 @@ from counterpoise.core.units import parse_duration
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.sim.agents.agent_config import AgentMarketConfig
+from counterpoise.sim.agents.arrays import AgentLine
 from counterpoise.sim.agents.ledger import agent_ledger, venue_ledger
 from counterpoise.sim.agents.world import AgentWorld, build_world
 from counterpoise.sim.exchange.kernels import layout as x
@@ -28,9 +29,9 @@ from counterpoise.sim.exchange.tape import tape_events
 __all__ = ["AgentMarket", "SimulatedMarket", "open_world", "simulate", "take_events"]
 
 
-def open_world(config: AgentMarketConfig, *, own_accounts: int = 0) -> AgentWorld:
-    """The world at the time of its opening snapshot, which stands on its tape."""
-    world = build_world(config, own_accounts=own_accounts)
+def open_world(config: AgentMarketConfig, *, extra: Sequence[AgentLine] = (), own_accounts: int = 0) -> AgentWorld:
+    """The world at the time of its opening snapshot, which stands on its tape; `build_world` says what is `extra`."""
+    world = build_world(config, extra=extra, own_accounts=own_accounts)
     world.pass_unseen(config.start_ns)
     world.ex[x.SEQ] = 0
     world.widen_tape(sum(int(world.ex[market_at(world.ex, m) + side + x.COUNT]) + 1 for m, side in _sides(world)))

@@ -22,6 +22,7 @@ from counterpoise.market.order import Approved, Fill, Order, OrderState, OrderUp
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
 from counterpoise.sim.agents.agent_config import AgentMarketConfig
+from counterpoise.sim.agents.arrays import AgentLine
 from counterpoise.sim.agents.kernels import layout as at
 from counterpoise.sim.agents.kernels.prints import hear
 from counterpoise.sim.agents.kernels.values import past_value
@@ -59,10 +60,19 @@ class AgentVenue:
     latency : ConstantLatency or LognormalLatency
     seed : int
         Of the latency model's randomness.
+    extra : sequence of AgentLine
+        More agents than the config's, such as an adversary: the others live as they would without them.
     """
 
-    def __init__(self, config: AgentMarketConfig, *, latency: ConstantLatency | LognormalLatency, seed: int = 0) -> None:
-        self.world: Final = open_world(config, own_accounts=1)
+    def __init__(
+        self,
+        config: AgentMarketConfig,
+        *,
+        latency: ConstantLatency | LognormalLatency,
+        seed: int = 0,
+        extra: Sequence[AgentLine] = (),
+    ) -> None:
+        self.world: Final = open_world(config, extra=extra, own_accounts=1)
         self._account: Final = int(self.world.ex[x.ACCOUNT_COUNT]) - 1
         self._feed_ns: Final = latency.feed_ns
         self._connection: Final = Connection[Request](latency, seed=seed)

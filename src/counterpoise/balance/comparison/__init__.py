@@ -1,0 +1,1 @@
+"""Executions against each other: the same markets, the same seeds, the same adversaries."""
