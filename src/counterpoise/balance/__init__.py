@@ -1,7 +1,15 @@
 """What to do about it: schedules, parent orders, and what they cost."""
 
+from counterpoise.balance.allocate.allocate import allocate
+from counterpoise.balance.allocate.plan import Plan
+from counterpoise.balance.allocate.setting import AllocationSetting, AllocationWishes
+from counterpoise.balance.basket.balanced import Balanced, BalancedConfig, TokenPlan
+from counterpoise.balance.basket.basket import Basket
 from counterpoise.balance.execution import Action, CancelOrder, Execution, PlaceOrder, Seen, Standing
+from counterpoise.balance.fairness import gini, max_to_mean, normalised_impact
 from counterpoise.balance.parent import Parent, ParentConfig
+from counterpoise.balance.router.outcome import RoutingTerms, VenueQueue
+from counterpoise.balance.router.route import Route, one_venue, route
 from counterpoise.balance.schedule.almgren_chriss import AlmgrenChriss, almgren_chriss, efficient_frontier
 from counterpoise.balance.schedule.obizhaeva_wang import ObizhaevaWang, obizhaeva_wang
 from counterpoise.balance.schedule.schedule import Schedule, whole_lots
@@ -9,25 +17,43 @@ from counterpoise.balance.schedule.transient import TransientSchedule, transient
 from counterpoise.balance.schedule.twap import twap
 from counterpoise.balance.schedule.volume import vwap
 from counterpoise.balance.tca import Executions, Shortfall, shortfall
+from counterpoise.market.tree import Tree as GranularityTree
 
 __all__ = [
     "Action",
+    "AllocationSetting",
+    "AllocationWishes",
     "AlmgrenChriss",
+    "Balanced",
+    "BalancedConfig",
+    "Basket",
     "CancelOrder",
     "Execution",
     "Executions",
+    "GranularityTree",
     "ObizhaevaWang",
     "Parent",
     "ParentConfig",
     "PlaceOrder",
+    "Plan",
+    "Route",
+    "RoutingTerms",
     "Schedule",
     "Seen",
     "Shortfall",
     "Standing",
+    "TokenPlan",
     "TransientSchedule",
+    "VenueQueue",
+    "allocate",
     "almgren_chriss",
     "efficient_frontier",
+    "gini",
+    "max_to_mean",
+    "normalised_impact",
     "obizhaeva_wang",
+    "one_venue",
+    "route",
     "shortfall",
     "transient_schedule",
     "twap",

@@ -1,0 +1,1 @@
+"""Where an order goes: over venues, between waiting and taking."""
