@@ -115,7 +115,7 @@ def test_page_on_the_results_database_runs(tmp_path: Path) -> None:
 
 FILES_OF_A_RUN = {
     *("config.json", "depth.parquet", "fills.parquet", "flow.parquet", "journal.log", "manifest.json", "orders.parquet"),
-    *("quality.parquet", "report.html", "results.json", "steps.parquet"),
+    *("instrument.json", "quality.parquet", "report.html", "results.json", "steps.parquet"),
     *("absorption.parquet", "footprint.parquet", "footprint_bars.parquet", "profile.parquet", "sized_flow.parquet"),
 }
 

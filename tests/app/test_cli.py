@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-VERBS = ("demo", "ingest", "check", "flow", "footprint", "profile", "wallets", "cascade", "plan", "compare", "run")
+VERBS = ("demo", "ingest", "check", "flow", "footprint", "profile", "wallets", "cascade", "plan", "compare", "run", "tca")
 COLUMNS = {
     "ts",
     "mid",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from counterpoise import __version__
-from counterpoise.app import cli_auction, cli_balance, cli_flow, cli_sim
+from counterpoise.app import cli_auction, cli_balance, cli_flow, cli_sim, cli_tca
 from counterpoise.app.cli_options import Json, LakeDir, OutFile, kernels
 from counterpoise.core.errors import CounterpoiseError
 
@@ -248,5 +248,5 @@ def _quality_json(reports: list[QualityReport]) -> list[dict[str, Any]]:
     ]
 
 
-for verbs in (cli_flow, cli_auction, cli_sim, cli_balance):
+for verbs in (cli_flow, cli_auction, cli_sim, cli_balance, cli_tca):
     verbs.register(app)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
 
-from counterpoise.balance.tca import Shortfall
+from counterpoise.balance.tca import PARTS, Shortfall
 
 __all__ = [
     "BLUE",
@@ -31,7 +31,6 @@ ORANGE: Final = "#e8820c"
 INK: Final = "#8b929c"  # reads on a light and on a dark page
 PRICE_FORMAT: Final = ",.8~g"  # 61,800 and not 61.8k
 _GRID: Final = "rgba(139,146,156,0.22)"
-_PARTS: Final = ("delay", "spread", "impact", "timing", "opportunity", "fees")
 
 
 def price_figure(flow: pl.DataFrame, steps: pl.DataFrame, fills: pl.DataFrame, cost: Shortfall, *, quote: str) -> Any:
@@ -118,12 +117,12 @@ def schedule_figure(steps: pl.DataFrame, *, unit: str, cap: float) -> Any:
 
 def cost_figure(cost: Shortfall) -> Any:
     """Implementation shortfall by cause, in bps of the parent's value; a cost is positive."""
-    values = [cost.bps(part) for part in _PARTS]
+    values = [cost.bps(part) for part in PARTS]
     figure = go.Figure(
         go.Waterfall(
-            x=[*_PARTS, "total"],
+            x=[*PARTS, "total"],
             y=[*values, 0],
-            measure=["relative"] * len(_PARTS) + ["total"],
+            measure=["relative"] * len(PARTS) + ["total"],
             text=[f"{v:+.2f}" for v in [*values, cost.total_bps]],
             textposition="outside",
             increasing={"marker": {"color": ORANGE}},

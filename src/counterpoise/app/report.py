@@ -13,6 +13,7 @@ from counterpoise.app import figures
 from counterpoise.app.page import STYLE, listing, picture
 from counterpoise.app.panel_sections import market_sections
 from counterpoise.app.run import Run
+from counterpoise.balance.tca import PARTS
 from counterpoise.core.units import format_time
 
 __all__ = ["render", "write_report"]
@@ -101,8 +102,7 @@ def _cards(run: Run) -> str:
 
 
 def _cost_table(run: Run) -> str:
-    names = ("delay", "spread", "impact", "timing", "opportunity", "fees", "total")
-    cost = run.shortfall
+    names, cost = (*PARTS, "total"), run.shortfall
     rows = [(n, _money(getattr(cost, n), run), f"{cost.bps(n):+.3f}") for n in names]
     return listing(("cause", run.instrument.settle, "bps"), rows)
 

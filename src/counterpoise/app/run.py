@@ -94,6 +94,7 @@ def run_config(config: RunConfig, *, config_path: Path, out: Path, progress: Pro
     summary = _summary(config, parent, result, cost=cost, frames=frames, data_hash=opened.data_hash)
     summary["venue"] = opened.told
     _write(out, config, summary, frames, quality)
+    _write_json(out / "instrument.json", msgspec.to_builtins(instrument))
     if opened.fit is not None:
         (out / "response.json").write_bytes(opened.fit.to_json())
     filled = instrument.qty_grid.decimal(parent.filled_lots)

@@ -1,4 +1,4 @@
-"""Transaction cost analysis: what an order cost against its decision price, and by whose doing."""
+"""Implementation shortfall: what an order cost against its decision price, and by whose doing."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 from counterpoise.core.arrays import Float1D
 from counterpoise.core.errors import InputError
 
-__all__ = ["Executions", "Shortfall", "shortfall"]
+__all__ = ["FILL_PARTS", "PARTS", "Executions", "Shortfall", "fill_parts", "shortfall", "worth"]
 
+FILL_PARTS: Final = ("delay", "spread", "impact", "timing", "fees")  # what each fill has a share of
+PARTS: Final = ("delay", "spread", "impact", "timing", "opportunity", "fees", "funding")
 _ROUNDING: Final = 1e-9
 
 
@@ -39,7 +41,7 @@ class Executions(NamedTuple):
 class Shortfall(msgspec.Struct, frozen=True, kw_only=True):
     """Implementation shortfall in the settle currency and in bps of the whole parent's value at the decision price.
 
-    A cost is positive. delay + spread + impact + timing + opportunity + fees = total.
+    A cost is positive. delay + spread + impact + timing + opportunity + fees + funding = total.
     """
 
     delay: float
@@ -48,6 +50,7 @@ class Shortfall(msgspec.Struct, frozen=True, kw_only=True):
     timing: float
     opportunity: float
     fees: float
+    funding: float
     total: float
     total_bps: float
     notional: float
@@ -72,6 +75,7 @@ def shortfall(
     arrival_price: float,
     close_price: float,
     inverse: bool = False,
+    funding: float = 0.0,
 ) -> Shortfall:
     """Perold's implementation shortfall, split by cause.
 
@@ -91,12 +95,14 @@ def shortfall(
         Mids [quote] when it was decided, when the first child could trade, and when it ended.
     inverse : bool
         Whether profit is in coins, by the inverse of the price.
+    funding : float [settle]
+        Paid until the end for holding what was filled; negative when received.
 
     Raises
     ------
     InputError
-        If a price or the quantity is not positive and finite, the side is not ±1, the columns are of unequal length or not
-        finite, or more was filled than wanted.
+        If a price or the quantity is not positive and finite, the side is not ±1, funding is not finite, the columns are of
+        unequal length or not finite, or more was filled than wanted.
 
     Notes
     -----
@@ -111,28 +117,22 @@ def shortfall(
         raise InputError(
             f"shortfall needs side +1 or -1, positive finite prices and quantity, found {side}, {prices} and {qty}"
         )
+    if not np.isfinite(funding):
+        raise InputError(f"funding is {funding}; expected a finite amount, 0 where there is none")
     e = executions
-    if len({len(column) for column in e}) > 1 or not all(np.isfinite(column).all() for column in e):
-        raise InputError("executions need five columns of one length, all finite; leave out fills that have no mid")
+    by_fill = fill_parts(e, side=side, decision_price=decision_price, arrival_price=arrival_price, inverse=inverse)
     filled = float(e.qty.sum())
     if abs(filled - qty) <= _ROUNDING * qty:
         filled = qty
     if filled > qty:
         raise InputError(f"{filled} was filled of a parent of {qty}; reconcile with the venue")
     unfilled = qty - filled
-    decision, arrival, close = (_worth(np.array([p]), inverse)[0] for p in prices)
-    paid, mid, market_mid = (_worth(p, inverse) for p in (e.price, e.mid, e.market_mid))
-    parts = {
-        "delay": side * filled * float(arrival - decision),
-        "spread": side * float((e.qty * (paid - mid)).sum()),
-        "impact": side * float((e.qty * (mid - market_mid)).sum()),
-        "timing": side * float((e.qty * (market_mid - arrival)).sum()),
-        "opportunity": side * unfilled * float(close - decision),
-        "fees": float(e.fee.sum()),
-    }
-    parts = {name: cost + 0.0 for name, cost in parts.items()}  # no -0.0 in a report
+    decision, close = (float(worth(np.array([p]), inverse=inverse)[0]) for p in (decision_price, close_price))
+    parts = {name: float(cost.sum()) for name, cost in by_fill.items()}
+    parts |= {"opportunity": side * unfilled * (close - decision), "funding": funding}
+    parts = {name: parts[name] + 0.0 for name in PARTS}  # no -0.0 in a report
     total = sum(parts.values())
-    notional = qty * abs(float(decision))
+    notional = qty * abs(decision)
     return Shortfall(
         **parts,
         total=total,
@@ -140,17 +140,44 @@ def shortfall(
         notional=notional,
         filled_qty=filled,
         unfilled_qty=unfilled,
-        average_price=float(_price((paid * e.qty).sum() / filled, inverse)) if filled else None,
+        average_price=_average(e, inverse) if filled else None,
         decision_price=decision_price,
         arrival_price=arrival_price,
         close_price=close_price,
     )
 
 
-def _worth(price: Float1D, inverse: bool) -> Float1D:
-    """What a unit is worth in the settle currency, rising with the price."""
+def fill_parts(
+    executions: Executions, *, side: int, decision_price: float, arrival_price: float, inverse: bool = False
+) -> dict[str, Float1D]:
+    """What each fill adds to each of `FILL_PARTS` [settle], by the formulas of `shortfall`; (n,) each.
+
+    Raises
+    ------
+    InputError
+        If the columns are of unequal length or not finite.
+    """
+    e = executions
+    if len({len(column) for column in e}) > 1 or not all(np.isfinite(column).all() for column in e):
+        raise InputError("executions need five columns of one length, all finite; leave out fills that have no mid")
+    decision, arrival = worth(np.array([decision_price, arrival_price]), inverse=inverse)
+    paid, mid, market_mid = (worth(p, inverse=inverse) for p in (e.price, e.mid, e.market_mid))
+    signed = side * e.qty
+    return {
+        "delay": signed * (arrival - decision),
+        "spread": signed * (paid - mid),
+        "impact": signed * (mid - market_mid),
+        "timing": signed * (market_mid - arrival),
+        "fees": e.fee * 1.0,
+    }
+
+
+def worth(price: Float1D, *, inverse: bool) -> Float1D:
+    """What a unit is worth in the settle currency, rising with the price: p, or −1/p of an inverse contract."""
     return -1 / price if inverse else price
 
 
-def _price(worth: float, inverse: bool) -> float:
-    return -1 / worth if inverse else worth
+def _average(executions: Executions, inverse: bool) -> float:
+    """Price at which all would have been worth the same."""
+    mean = float((worth(executions.price, inverse=inverse) * executions.qty).sum() / executions.qty.sum())
+    return -1 / mean if inverse else mean
