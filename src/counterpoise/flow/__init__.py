@@ -34,6 +34,13 @@ from counterpoise.flow.cross.market_bins import MarketBins, market_bins
 from counterpoise.flow.cross.merged_book import merged_book
 from counterpoise.flow.cross.rates import Rates
 from counterpoise.flow.cross.running_shares import RunningShares
+from counterpoise.flow.cross.token_clusters import (
+    TokenClusters,
+    adjusted_rand,
+    clean_correlation,
+    cluster_tokens,
+    match_clusters,
+)
 from counterpoise.flow.derivatives.basis import Basis, basis
 from counterpoise.flow.derivatives.chain_changes import ChainChanges, chain_changes
 from counterpoise.flow.derivatives.chain_flow import ChainFlow, chain_flow
@@ -146,6 +153,7 @@ __all__ = [
     "Tape",
     "TemporaryImpact",
     "TimeOfDay",
+    "TokenClusters",
     "Toxicity",
     "TransientImpact",
     "WalletClusters",
@@ -153,6 +161,7 @@ __all__ = [
     "Wash",
     "WeightedOptionTrades",
     "add_up",
+    "adjusted_rand",
     "basis",
     "best_quotes",
     "by_node",
@@ -160,6 +169,8 @@ __all__ = [
     "chain_changes",
     "chain_flow",
     "chance_of_divergence",
+    "clean_correlation",
+    "cluster_tokens",
     "composite",
     "consolidate",
     "developing_profile",
@@ -192,6 +203,7 @@ __all__ = [
     "liquidations",
     "market_bins",
     "market_profile",
+    "match_clusters",
     "measure",
     "merged_book",
     "metaorders",
