@@ -42,7 +42,16 @@ class CompareFile(Config, frozen=True, kw_only=True):
     """
 
     name: str
-    contenders: tuple[str, ...] = ("twap", "twap_crossing", "vwap", "pov", "almgren_chriss", "pro_rata", "balanced")
+    contenders: tuple[str, ...] = (
+        "twap",
+        "twap_crossing",
+        "vwap",
+        "pov",
+        "almgren_chriss",
+        "pro_rata",
+        "balanced_exact",
+        "balanced",
+    )
     first_seed: int = 1
     seeds: int = 10
     engine: Engine = "loky"

@@ -162,7 +162,12 @@ def impact_of(scenario: Scenario) -> TemporaryImpact:
     return TemporaryImpact(bps=42.0 * hours**0.5, exponent=0.85)
 
 
-def _balanced(task: Task, rng: np.random.Generator) -> Balanced:
+def _exact(task: Task, rng: np.random.Generator) -> Balanced:
+    """Ours without proxies: every token in full, so that what is saved is the execution's alone."""
+    return _balanced(task, rng, tracking_bps=0.0)
+
+
+def _balanced(task: Task, rng: np.random.Generator, *, tracking_bps: float | None = None) -> Balanced:
     scenario, known = task.scenario, task.known
     config = scenario.market(0)
     tokens, price = task.tokens, known.price
@@ -178,7 +183,7 @@ def _balanced(task: Task, rng: np.random.Generator) -> Balanced:
     target = dict(zip(setting.tokens, task.side * task.quantity * mean_price / _MILLION, strict=True))
     wishes = AllocationWishes(
         participation={"instrument": scenario.participation, "token": scenario.participation},
-        tracking_bps=scenario.tracking_bps,
+        tracking_bps=scenario.tracking_bps if tracking_bps is None else tracking_bps,
     )
     plan = allocate(target, setting, wishes=wishes)
     quantity = plan.flows[0] * _MILLION / mean_price
@@ -203,5 +208,6 @@ CONTENDERS: Final[dict[str, Callable[[Task, np.random.Generator], Execution]]] =
     "pov": _pov,
     "almgren_chriss": _almgren_chriss,
     "pro_rata": _pro_rata,
+    "balanced_exact": _exact,
     "balanced": _balanced,
 }
