@@ -459,3 +459,74 @@ def test_a_market_that_fills_leaves_no_dust(qty: int, slices: int, volume: int, 
     open_by_then = volume * 10 * (slices - 1) + volume
     if share == 1 or Fraction(str(share)) / (1 - Fraction(str(share))) * open_by_then >= qty:
         assert p.done
+
+
+# pauses
+
+
+def test_a_pause_cancels_what_rests_and_a_resume_catches_up() -> None:
+    of = parent()
+    order = placed(of, 1)
+    of.hear(update(order, OrderState.WORKING, 10))
+    of.pause("the desk asked")
+    assert step(of, 2) == [CancelOrder(order.client_id)]
+    of.hear(fill(order, 3))  # was on its way
+    of.hear(update(order, OrderState.CANCELLED, 7))
+    assert step(of, 3) == step(of, 25) == []
+    of.resume()
+    assert placed(of, 26).qty_lots == 27
+    assert of.paused == ""
+
+
+def test_a_pause_needs_a_reason() -> None:
+    with pytest.raises(InputError, match="reason"):
+        parent().pause("")
+
+
+def test_a_clock_that_goes_back_pauses_it_until_resumed() -> None:
+    of = parent()
+    order = placed(of, 2)
+    of.hear(update(order, OrderState.WORKING, 10))
+    assert step(of, 2) == []  # the same time is not back
+    assert of.paused == ""
+    assert step(of, 1) == [CancelOrder(order.client_id)]
+    assert "the clock went back from 2000000000 to 1000000000 ns" in of.paused
+    of.hear(update(order, OrderState.CANCELLED, 10))
+    assert step(of, 3) == []
+    of.resume()
+    assert placed(of, 1).qty_lots == 10
+
+
+def test_a_jump_beyond_the_band_pauses_it_and_one_inside_does_not() -> None:
+    of = parent(max_jump_bps=100.0)
+    order = placed(of, 1)
+    of.hear(update(order, OrderState.WORKING, 10))
+    assert step(of, 2, top=TopOfBook(1010, 50, 1011, 50, BookState.SYNCED)) == [CancelOrder(order.client_id)]  # re-priced
+    assert of.paused == ""
+    of.hear(update(order, OrderState.CANCELLED, 10))
+    assert step(of, 3, top=TopOfBook(1040, 50, 1041, 50, BookState.SYNCED)) == []
+    assert "jumped from 1010.5 to 1040.5 ticks" in of.paused
+    of.resume()
+    assert placed(of, 4, top=TopOfBook(1040, 50, 1041, 50, BookState.SYNCED)).price_ticks == 1040
+
+
+def test_a_jump_is_measured_across_a_book_out_of_order() -> None:
+    of = parent(max_jump_bps=100.0)
+    placed(of, 1)
+    step(of, 2, top=TopOfBook(0, 0, 0, 0, BookState.GAPPED))
+    assert of.paused == ""
+    step(of, 3, top=TopOfBook(1040, 50, 1041, 50, BookState.SYNCED))
+    assert of.paused
+
+
+def test_without_a_band_no_jump_pauses_it() -> None:
+    of = parent()
+    placed(of, 1)
+    step(of, 2, top=TopOfBook(5000, 50, 5001, 50, BookState.SYNCED))
+    assert of.paused == ""
+
+
+@pytest.mark.parametrize("bps", [-1.0, float("nan"), float("inf")])
+def test_a_band_is_finite_and_not_negative(bps: float) -> None:
+    with pytest.raises(InputError, match="max_jump_bps"):
+        parent(max_jump_bps=bps)

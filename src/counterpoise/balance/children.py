@@ -102,17 +102,36 @@ class Children:
 
     def place(self, lots: int, price_ticks: int, time_in_force: TimeInForce) -> PlaceOrder:
         order = Order(
-            client_id=f"{self.name}-{len(self._all) + 1:05d}",
+            client_id=self._next_id(),
             instrument=self.instrument.id,
             side=self.side,
             qty_lots=lots,
             price_ticks=price_ticks,
             time_in_force=time_in_force,
         )
-        self._all[order.client_id] = self._live[order.client_id] = Child(order, OrderState.IN_FLIGHT, lots)
-        self.live_lots += lots
-        self._require_invariant()
+        self._take(order)
         return PlaceOrder(order)
+
+    def take_up(self, order: Order) -> None:
+        """Take up an order that an earlier process meant to send under this name; orders come in the order they were made.
+
+        Raises
+        ------
+        InputError
+            If it is not the next order under this name, or of another instrument or side.
+        """
+        found, expected = (order.client_id, order.instrument, order.side), (self._next_id(), self.instrument.id, self.side)
+        if found != expected:
+            raise InputError(f"cannot take up order {found}; expected {expected}: take the journal of this very parent, whole")
+        self._take(order)
+
+    def _next_id(self) -> str:
+        return f"{self.name}-{len(self._all) + 1:05d}"
+
+    def _take(self, order: Order) -> None:
+        self._all[order.client_id] = self._live[order.client_id] = Child(order, OrderState.IN_FLIGHT, order.qty_lots)
+        self.live_lots += order.qty_lots
+        self._require_invariant()
 
     def refused(self, client_id: str) -> None:
         """A limit of ours stopped a child before it was sent."""

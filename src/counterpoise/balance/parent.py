@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from math import ceil
+from math import ceil, inf
 from typing import Final, Literal
 
 from counterpoise.balance.children import Children
@@ -15,7 +15,7 @@ from counterpoise.core.config import Config
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import BPS, parse_duration
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.order import TimeInForce
+from counterpoise.market.order import Order, TimeInForce
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
 
@@ -43,6 +43,8 @@ class ParentConfig(Config, frozen=True, kw_only=True):
     min_child : float
         Part of a slice's quantity that a child waits to have, so that a cap that grows trade by trade does not send crumbs: of
         what is smaller, one a slice goes out, when it crosses. In [0, 1].
+    max_jump_bps : float
+        Most that the mid may move between two decisions with a book in order: beyond it the parent pauses; 0 for no bound.
     """
 
     side: Literal["buy", "sell"]
@@ -53,6 +55,7 @@ class ParentConfig(Config, frozen=True, kw_only=True):
     cross_after: float = 0.5
     cross_bps: float = 1.0
     min_child: float = 0.1
+    max_jump_bps: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.max_participation <= 1 or not 0 <= self.cross_after <= 1 or not 0 <= self.cross_bps < 1000:
@@ -62,6 +65,8 @@ class ParentConfig(Config, frozen=True, kw_only=True):
             )
         if not 0 <= self.min_child <= 1:
             raise InputError(f"a parent needs min_child in [0, 1], found {self.min_child}")
+        if not 0 <= self.max_jump_bps < inf:
+            raise InputError(f"a parent needs a finite max_jump_bps of at least 0, found {self.max_jump_bps}")
         parse_duration(self.slice)
 
 
@@ -69,7 +74,8 @@ class Parent:
     """One parent order over one instrument, on a TWAP schedule with a participation cap.
 
     Each slice first waits in the queue at our own touch, then crosses for what is left of it. What a slice could not do, for
-    lack of volume, price or book, is caught up later, never above the cap.
+    lack of volume, price or book, is caught up later, never above the cap. While it is paused, by us or because the clock went
+    back or the price jumped, it cancels what rests and sends nothing, until `resume`.
 
     Parameters
     ----------
@@ -104,7 +110,9 @@ class Parent:
         self._least_child = int(config.min_child * self.qty_lots / len(self.schedule.end_ns))
         self._slice = self._refused_in = self._crumb_in = -1
         self._children: Final = Children(name, instrument, side=self.side, most_lots=self.qty_lots)
+        self._last_ns = self._last_twice_mid = 0  # of the decision before, 0 where there is none to compare with
         self.waited = 0  # decisions that could not be taken, the book being out of order
+        self.paused = ""  # why it is, and what to do; empty while it works
 
     @property
     def filled_lots(self) -> int:
@@ -137,9 +145,29 @@ class Parent:
         """Take note of what the venue says of one of our children; others' events are passed over."""
         self._children.hear(event)
 
+    def pause(self, reason: str) -> None:
+        """Send nothing more and cancel what rests, from the next decision on; fills on the way are still heard.
+
+        Raises
+        ------
+        InputError
+            If no reason is given.
+        """
+        if not reason:
+            raise InputError("a pause needs a reason: whoever resumes wants to know it")
+        self.paused = reason
+
+    def resume(self) -> None:
+        """Go on with what remains; clock and price are compared with the decisions after this, not with those before."""
+        self.paused = ""
+        self._last_ns = self._last_twice_mid = 0
+
     def step(self, ts_ns: int, seen: Mapping[str, Seen]) -> list[Action]:
         """What to do now."""
         top, market_lots = seen[self.instrument.id][:2]
+        self._watch(ts_ns, top)
+        if self.paused:
+            return self.stop()
         now = self.schedule.slice_at(ts_ns)
         if now < 0:
             return []
@@ -173,6 +201,24 @@ class Parent:
     def stop(self) -> list[Action]:
         """Cancel all that is live."""
         return self._children.cancel(self._children.live)
+
+    def _watch(self, ts_ns: int, top: TopOfBook) -> None:
+        """Pause when the clock went back or, with a book in order, the mid jumped."""
+        if self.paused:
+            return
+        if ts_ns < self._last_ns:
+            self.pause(f"the clock went back from {self._last_ns} to {ts_ns} ns; check its source, then resume")
+            return
+        self._last_ns = ts_ns
+        if top.state is not BookState.SYNCED or not top.bid_ticks or not top.ask_ticks:
+            return
+        before, after, most_bps = self._last_twice_mid, top.bid_ticks + top.ask_ticks, self.config.max_jump_bps
+        self._last_twice_mid = after
+        if before and most_bps and abs(after - before) > most_bps * BPS * before:
+            self.pause(
+                f"the mid jumped from {before / 2} to {after / 2} ticks, more than {most_bps} bps, between two decisions; "
+                "check the price against other venues, then resume or cancel"
+            )
 
     def _reaches(self, top: TopOfBook) -> bool:
         """Whether the limit price lets us trade with the opposite touch."""
@@ -209,6 +255,10 @@ class Parent:
             elif not last:
                 lots = whole - least
         return lots if lots >= least else 0
+
+    def take_up(self, order: Order) -> None:
+        """Take up an order that an earlier process meant to send; what is not filled or live is what remains to be done."""
+        self._children.take_up(order)
 
     def refused(self, client_id: str) -> None:
         """A limit of ours stopped a child before it was sent: nothing more is proposed within its slice."""
