@@ -110,7 +110,8 @@ class Parent:
         self._least_child = int(config.min_child * self.qty_lots / len(self.schedule.end_ns))
         self._slice = self._refused_in = self._crumb_in = -1
         self._children: Final = Children(name, instrument, side=self.side, most_lots=self.qty_lots)
-        self._last_ns = self._last_twice_mid = 0  # of the decision before, 0 where there is none to compare with
+        self._last_ns: int | None = None  # of the decision before; none at first and after a resume
+        self._last_twice_mid = 0  # likewise, with a book in order
         self.waited = 0  # decisions that could not be taken, the book being out of order
         self.paused = ""  # why it is, and what to do; empty while it works
 
@@ -160,7 +161,7 @@ class Parent:
     def resume(self) -> None:
         """Go on with what remains; clock and price are compared with the decisions after this, not with those before."""
         self.paused = ""
-        self._last_ns = self._last_twice_mid = 0
+        self._last_ns, self._last_twice_mid = None, 0
 
     def step(self, ts_ns: int, seen: Mapping[str, Seen]) -> list[Action]:
         """What to do now."""
@@ -206,7 +207,7 @@ class Parent:
         """Pause when the clock went back or, with a book in order, the mid jumped."""
         if self.paused:
             return
-        if ts_ns < self._last_ns:
+        if self._last_ns is not None and ts_ns < self._last_ns:
             self.pause(f"the clock went back from {self._last_ns} to {ts_ns} ns; check its source, then resume")
             return
         self._last_ns = ts_ns
