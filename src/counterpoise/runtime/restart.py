@@ -1,4 +1,4 @@
-"""Recovery: an execution whose process died is rebuilt from its journal and goes on with what remains.
+"""Restart: an execution whose process died is rebuilt from its journal and goes on with what remains.
 
 Nothing the journal intended is sent again. What it cannot tell the end of may be live at the venue, and counts as such until
 the venue says otherwise.

@@ -19,7 +19,7 @@ from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, Venue, VenueEvent
 from counterpoise.risk.limits import Limits
 from counterpoise.runtime.journal import Finished, Intent, JournalRecord, RefusedIntent, Started, VenueSaid
-from counterpoise.runtime.recovery import recover
+from counterpoise.runtime.restart import recover
 from counterpoise.runtime.session import Session
 from reference import small_session
 from reference.message_script import T0
