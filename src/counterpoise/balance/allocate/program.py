@@ -77,10 +77,11 @@ def build_program(
     Notes
     -----
     The transient cost is taken apart by exponentials: with y_k = a y_{k−1} + f_k, the sum of f_k f_l a^|k−l| over all pairs is
-    (1 − a²) Σ_{k<K} y_k² + y_K², so that nothing but neighbouring slices meet in the matrices.
+    (1 − a²) Σ_{k<K} y_k² + y_K², so that nothing but neighbouring slices meet in the matrices. What stays for ever costs by
+    the whole alone, target + d.
     """
     m, n, count = len(setting.instruments), len(setting.tokens), setting.slices
-    parts = len(setting.propagator.rates) if setting.impact is not None else 0
+    parts = len(_kept(setting)[0])
     leaks = len(setting.noise or {}) if wishes.leakage_price > 0 else 0
     coned = m if setting.temporary.bps > 0 and setting.temporary.exponent not in (0, 1) else 0
     root = coned if setting.temporary.exponent == _ROOT else 0
@@ -97,6 +98,8 @@ def build_program(
         linear[place["q"]] += temporary * BPS
     if setting.alpha_bps is not None:
         linear[place["x"]] = setting.alpha_bps.T.ravel() * BPS  # what is still to be bought costs more by then
+    if setting.impact is not None:
+        linear[place["d"]] = setting.propagator.permanent * _moved(setting, setting.impact) @ target
     matrix, level = _equalities(setting, wishes, target, side, place)
     tracking = None
     if wishes.tracking_bps > 0:
@@ -119,18 +122,32 @@ def _quadratic(
     risk = 2 * wishes.risk_aversion * setting.covariance * (setting.slice_ns / SECOND_NS)
     blocks = [(place["x"], place["x"], sparse.kron(slices, risk))]
     if setting.impact is not None:
-        root = np.sqrt(setting.impact)
-        moved = BPS * root[:, None] * (np.eye(n) if setting.cross is None else setting.cross) * root[None, :]
-        kept = np.exp(-setting.propagator.rates * setting.slice_ns)
-        for i, (share, a) in enumerate(zip(setting.propagator.shares, kept, strict=True)):
+        moved = _moved(setting, setting.impact)
+        for i, (share, a) in enumerate(zip(*_kept(setting), strict=True)):
             weights = np.append(np.full(count - 1, 1 - a * a), 1.0) * share
             at = slice(place["y"].start + i * n * count, place["y"].start + (i + 1) * n * count)
             blocks.append((at, at, sparse.kron(sparse.dia_array((weights[None, :], [0]), shape=(count, count)), moved)))
+        blocks.append((place["d"], place["d"], sparse.coo_array(setting.propagator.permanent * moved)))
     if place["g"].stop > place["g"].start:
         price = 2 * wishes.leakage_price * value * BPS / np.array(list((setting.noise or {}).values())) ** 2
         blocks.append((place["g"], place["g"], sparse.kron(slices, np.diag(price))))
     width = place["d"].stop
     return sparse.csc_matrix(_placed(blocks, width, width))
+
+
+def _kept(setting: AllocationSetting) -> tuple[Float1D, Float1D]:
+    """Of each component of the kernel that decays: its share, and what a slice leaves of it."""
+    decays = setting.propagator.rates > 0
+    if setting.impact is None:
+        decays[:] = False
+    return setting.propagator.shares[decays], np.exp(-setting.propagator.rates[decays] * setting.slice_ns)
+
+
+def _moved(setting: AllocationSetting, impact: Float1D) -> Float2D:
+    """(tokens, tokens) what a million displaces."""
+    root = np.sqrt(impact)
+    cross = np.eye(len(root)) if setting.cross is None else setting.cross
+    return np.asarray(BPS * root[:, None] * cross * root[None, :])
 
 
 def _equalities(
@@ -149,7 +166,7 @@ def _equalities(
         _row((place["f"], sparse.kron(before, tokens)), (place["x"], sparse.kron(slices - before, tokens)), width=width)
     )
     levels.append(np.append(target, np.zeros(n * (count - 1))))
-    for i, a in enumerate(np.exp(-setting.propagator.rates * setting.slice_ns) if setting.impact is not None else ()):
+    for i, a in enumerate(_kept(setting)[1]):
         at = slice(place["y"].start + i * n * count, place["y"].start + (i + 1) * n * count)
         parts.append(_row((place["f"], -one), (at, sparse.kron(slices - a * before, tokens)), width=width))
         levels.append(np.zeros(n * count))
