@@ -35,9 +35,9 @@ class Program:
     """Blocks of  min ½ zᵀPz + cᵀz  s.t.  Az + s = b, s in cones.
 
     z holds, in places of these names, the amounts q ≥ 0 (slice by slice, instruments within), the flow of each token f = Bq,
-    what remains of it x, the displacement y of each component of the kernel, the signed flow g of each node that leaks, the
-    temporary cost t with the root w of what is traded, and the deviation d of each token from its target. `value` is the parent's, `temporary` η of each
-    amount, `active` whether it may be more than 0.
+    what remains of it x, the displacement y of each component of the kernel that decays, the signed flow g of each node that
+    leaks, the temporary cost t with the root w of what is traded, where it needs cones, and the deviation d of each token
+    from its target. `value` is the parent's, `temporary` η of each amount, `active` whether it may be more than 0.
     """
 
     setting: AllocationSetting
