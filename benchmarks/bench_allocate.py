@@ -2,8 +2,8 @@
 
     python benchmarks/bench_allocate.py [--rounds 3]
 
-A row is an instrument in a slice. A hundred instruments and sixty slices were to take 1.5 s from cold. There is no warm start: an
-interior-point method begins anew.
+A row is an instrument in a slice. A hundred instruments and sixty slices were to take 1.5 s from cold. There is no warm start:
+an interior-point method begins anew.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def plan_html(plan: Plan, frontier: pl.DataFrame, capacity: pl.DataFrame, *, tit
     costs = plan.costs
     cards = [
         (f"{costs['total']:.2f} ± {costs['risk']:.1f} bps", "expected cost ± risk"),
-        (f"{plan.value:,.6g} m", "value, quote"),
+        (f"{plan.value:,.6g} million", "value, quote"),
         (f"{costs['linear']:.2f}", "spread and fees, bps"),
         (f"{costs['temporary'] + costs['transient']:.2f}", "impact, bps"),
         (f"{plan.tracking_bps:.1f} bps", "tracking a day"),
@@ -37,7 +37,12 @@ def plan_html(plan: Plan, frontier: pl.DataFrame, capacity: pl.DataFrame, *, tit
         table("Capacity, millions", capacity),
         table("Schedule by instrument", plan.frame.filter(pl.col("millions") != 0)),
     ]
-    return page(f"Plan: {title}", f"Found by Clarabel: {plan.solver}.", cards, sections)
+    return page(
+        f"Plan: {title}",
+        f"{len(plan.setting.instruments)} markets, {plan.setting.slices} slices of {slice_text}; solver: {plan.solver}.",
+        cards,
+        sections,
+    )
 
 
 def _frontier(frontier: pl.DataFrame, costs: dict[str, float]) -> Any:

@@ -2,7 +2,7 @@
 
 from counterpoise.balance.allocate.allocate import allocate
 from counterpoise.balance.allocate.plan import Plan
-from counterpoise.balance.allocate.recalibration import Recalibration, RecalibrationState, catch_up
+from counterpoise.balance.allocate.recalibration import Recalibration, RecalibrationState
 from counterpoise.balance.allocate.setting import AllocationSetting, AllocationWishes
 from counterpoise.balance.basket.balanced import Balanced, BalancedConfig, TokenPlan
 from counterpoise.balance.basket.basket import Basket
@@ -50,7 +50,6 @@ __all__ = [
     "VenueQueue",
     "allocate",
     "almgren_chriss",
-    "catch_up",
     "efficient_frontier",
     "gini",
     "max_to_mean",

@@ -247,7 +247,7 @@ def solve_program(program: Program, *, tolerance: float = 1e-8) -> tuple[Float1D
     ).solve()
     status = str(found.status)
     if status in ("Solved", "AlmostSolved"):
-        return scale * np.array(found.x), f"{status} in {found.iterations} steps, {found.solve_time:.3f} s"
+        return scale * np.array(found.x), f"{status} in {found.iterations} steps"
     if "PrimalInfeasible" in status:
         return status
     raise NumericalError(f"the solver ended with {status} after {found.iterations} steps; scale the setting, or ask for less")

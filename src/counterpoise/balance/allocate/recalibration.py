@@ -1,156 +1,131 @@
-"""When a plan is made anew: the market left the band it was planned for, fills fell behind, or time has passed."""
+"""When a plan is to be made anew: what it was made for has left its band, fills have run away from it, or it has grown old."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from math import isfinite
 
 import msgspec
-import numpy as np
 
 from counterpoise.core.config import Config
-from counterpoise.core.errors import InputError
+from counterpoise.core.errors import ConfigError, InputError
 from counterpoise.core.units import parse_duration
 
-__all__ = ["Recalibration", "RecalibrationState", "catch_up"]
+__all__ = ["Recalibration", "RecalibrationState"]
 
 
-class RecalibrationState(NamedTuple):
-    """What the decision to plan anew remembers.
+@dataclass(frozen=True)
+class RecalibrationState:
+    """What the last plan was made for.
 
     Attributes
     ----------
-    planned_ns : int
-        When the plan in use was made.
-    reference : dict of str to float
-        What was measured then.
-    outside : frozenset of str
-        Measures out of their band that have not come back into the inner one; they do not fire again.
-    asked_ns : int
-        When a plan was last asked for, though perhaps not found.
+    ts_ns : int
+    reference : mapping of str to float
+        Measured values then.
+    outside : mapping of str to int
+        Decisions in a row that each has been outside its band.
     """
 
-    planned_ns: int
-    reference: dict[str, float]
-    outside: frozenset[str] = frozenset()
-    asked_ns: int = 0
+    ts_ns: int
+    reference: Mapping[str, float]
+    outside: Mapping[str, int] = field(default_factory=dict)
 
 
 class Recalibration(Config, frozen=True, kw_only=True):
-    """Bands of the market around what a plan was made for, with hysteresis.
-
-    A measure x fires when it leaves its band around the value x₀ at the plan: |ln(x / x₀)| > ln(1 + band) for those in
-    `relative`, |x − x₀| > band for those in `absolute`. After the new plan x₀ is the value now. Where no plan was found, x₀
-    stays, and the measure fires again only after it was back within `inner` of its band.
+    """Bands with hysteresis: a value must stay outside for a while before the plan is made anew, and is then the new reference.
 
     Parameters
     ----------
-    relative : dict of str to float
-        Band by measure, for positive ones: volume, spread, volatility.
-    absolute : dict of str to float
-        For those of either sign: imbalance, forecast.
-    inner : float
-        Share of the band it must come back into, in (0, 1).
-    behind : float
-        Share of the parent that fills may be off the plan, either way; above 0.
-    every : str
-        A plan lives so long at most; ``""`` for ever.
-    rest : str
-        Time between two plans at least, whatever happens.
+    ratios : dict of str to float
+        Of positive values (volume, spread, volatility): outside where it is more than 1 + b times the reference or less than
+        that part of it; b > 0.
+    differences : dict of str to float
+        Of values of any sign (imbalance, forecast, how far fills are ahead of the plan): outside beyond so much from the
+        reference.
+    patience : int
+        Decisions in a row that a value must be outside; ≥ 1.
+    at_least, at_most : str
+        No plan is made sooner after another than `at_least`, and none is older than `at_most`.
 
-    Raises
-    ------
-    InputError
-        If a band is not above 0, or a measure stands in both.
+    Examples
+    --------
+    >>> bands = Recalibration(ratios={"spread": 0.5}, patience=2, at_least="1s", at_most="10m")
+    >>> state = bands.init(0, {"spread": 1.0})
+    >>> for second, spread in enumerate([2.0, 1.2, 2.0, 2.0], start=1):
+    ...     state, why = bands.step(state, second * 10**9, {"spread": spread})
+    >>> why
+    ('spread 2 was planned as 1',)
     """
 
-    relative: dict[str, float] = msgspec.field(default_factory=lambda: {"volume": 0.3, "spread": 0.5, "volatility": 0.3})
-    absolute: dict[str, float] = msgspec.field(default_factory=lambda: {"imbalance": 0.5, "forecast": 2.0})
-    inner: float = 0.5
-    behind: float = 0.05
-    every: str = "5m"
-    rest: str = "5s"
+    ratios: dict[str, float] = msgspec.field(default_factory=dict)
+    differences: dict[str, float] = msgspec.field(default_factory=dict)
+    patience: int = 3
+    at_least: str = "10s"
+    at_most: str = "5m"
 
     def __post_init__(self) -> None:
-        wrong = {name: band for name, band in (self.relative | self.absolute).items() if not 0 < band < np.inf}
-        if wrong or not 0 < self.inner < 1 or not self.behind > 0:
-            raise InputError(
-                f"bands and behind lie above 0, inner in (0, 1); found {wrong or 'sound bands'}, {self.behind}, {self.inner}"
+        if any(not 0 < band < float("inf") for band in (*self.ratios.values(), *self.differences.values())):
+            raise ConfigError(f"bands lie above 0 and are finite; found {self.ratios} and {self.differences}")
+        if both := set(self.ratios) & set(self.differences):
+            raise ConfigError(f"{sorted(both)} have two bands; give one each")
+        if self.patience < 1 or parse_duration(self.at_least) > parse_duration(self.at_most):
+            raise ConfigError(
+                "patience is 1 or more and at_least no longer than at_most; found "
+                f"{self.patience}, {self.at_least} and {self.at_most}"
             )
-        if both := set(self.relative) & set(self.absolute):
-            raise InputError(f"{sorted(both)} stand in relative and in absolute; keep one")
-        for text in (self.every, self.rest):
-            if text:
-                parse_duration(text)
 
-    def init(self, ts_ns: int, measures: Mapping[str, float]) -> RecalibrationState:
-        """With the plan just made.
+    def init(self, ts_ns: int, values: Mapping[str, float]) -> RecalibrationState:
+        """The state after a plan was made for these values.
 
         Raises
         ------
         InputError
-            If a measure with a band is missing, not finite, or not above 0 where it is relative.
+            If a value with a band is missing or not finite, or one with a ratio not positive.
         """
-        self._require(measures)
-        return RecalibrationState(ts_ns, {name: measures[name] for name in self.relative | self.absolute}, asked_ns=ts_ns)
+        return RecalibrationState(ts_ns, self._sound(values))
 
     def step(
-        self, state: RecalibrationState, ts_ns: int, measures: Mapping[str, float], *, behind: float = 0.0
+        self, state: RecalibrationState, ts_ns: int, values: Mapping[str, float]
     ) -> tuple[RecalibrationState, tuple[str, ...]]:
-        """The reasons to plan anew now; none, the plan stays. After a new plan call `init`, else go on with the state returned.
+        """The next state, and why the plan is to be made anew: empty where it is not.
 
-        Parameters
-        ----------
-        behind : float
-            Planned less filled, as a share of the parent.
-
-        Notes
-        -----
-        A measure that is missing or not finite for the moment keeps its place: silence is no reason to plan.
+        Raises
+        ------
+        InputError
+            As `init`, or if time goes back.
         """
-        if ts_ns < state.asked_ns:
-            raise InputError(f"time went back from {state.asked_ns} to {ts_ns}; a plan needs a clock that does not")
-        away = {name: self._away(name, measures.get(name, np.nan), x0) for name, x0 in state.reference.items()}
-        away["fills"] = abs(behind) / self.behind
-        came_back = {name for name, share in away.items() if share <= self.inner}
-        outside = state.outside - came_back
-        due = bool(self.every) and ts_ns - state.asked_ns >= parse_duration(self.every)
-        fresh = sorted(name for name, share in away.items() if share > 1 and name not in outside)
-        if ts_ns - state.asked_ns < (parse_duration(self.rest) if self.rest else 0) or not (fresh or due):
-            return state._replace(outside=outside), ()
-        reasons = (*(f"{name} left its band" for name in fresh), *(("timer",) if due else ()))
-        return state._replace(outside=outside | set(fresh), asked_ns=ts_ns), reasons
+        if ts_ns < state.ts_ns:
+            raise InputError(
+                f"the plan is of {state.ts_ns} ns and cannot be looked at from {ts_ns} ns; pause, and look at the clock"
+            )
+        now = self._sound(values)
+        left = {name for name in now if self._outside(name, now[name], state.reference[name])}
+        outside = {name: state.outside.get(name, 0) + 1 for name in now if name in left}
+        age = ts_ns - state.ts_ns
+        reasons = [
+            f"{name} {now[name]:.6g} was planned as {state.reference[name]:.6g}"
+            for name, count in outside.items()
+            if count >= self.patience
+        ]
+        if age >= parse_duration(self.at_most):
+            reasons.append(f"the plan is older than {self.at_most}")
+        if not reasons or age < parse_duration(self.at_least):
+            return replace(state, outside=outside), ()
+        return RecalibrationState(ts_ns, now), tuple(reasons)
 
-    def _away(self, name: str, x: float, x0: float) -> float:
-        """Distance from the reference in bands; NaN where it is not known, which neither fires nor comes back."""
-        if name in self.absolute:
-            return abs(x - x0) / self.absolute[name] if np.isfinite(x) else np.nan
-        return abs(float(np.log(x / x0))) / float(np.log1p(self.relative[name])) if np.isfinite(x) and x > 0 else np.nan
+    def _outside(self, name: str, value: float, reference: float) -> bool:
+        if name in self.ratios:
+            most = 1 + self.ratios[name]
+            return not reference / most <= value <= reference * most
+        return abs(value - reference) > self.differences[name]
 
-    def _require(self, measures: Mapping[str, float]) -> None:
-        for name in self.relative | self.absolute:
-            x = measures.get(name, np.nan)
-            if not np.isfinite(x) or (name in self.relative and x <= 0):
-                raise InputError(
-                    f"{name} is {measures.get(name)}; a plan needs it finite{' and above 0' if name in self.relative else ''}"
-                )
-
-
-def catch_up(planned: float, filled: float, *, rate: float, cap: float) -> float:
-    """What to do in the next slice when fills are off the plan: the slice's own and what is missing, between 0 and the cap.
-
-    Parameters
-    ----------
-    planned, filled : float
-        By the slice's beginning; of one unit, in the direction of the parent.
-    rate : float
-        Planned in the slice.
-    cap : float
-        Most that participation allows there.
-
-    Examples
-    --------
-    >>> catch_up(10.0, 4.0, rate=2.0, cap=5.0), catch_up(10.0, 11.0, rate=2.0, cap=5.0), catch_up(10.0, 14.0, rate=2.0, cap=5.0)
-    (5.0, 1.0, 0.0)
-    """
-    return min(max(rate + planned - filled, 0.0), cap)
+    def _sound(self, values: Mapping[str, float]) -> dict[str, float]:
+        found = {}
+        for name in (*self.ratios, *self.differences):
+            value = values.get(name, float("nan"))
+            if not isfinite(value) or (name in self.ratios and value <= 0):
+                raise InputError(f"{name} is {value}; a band needs it finite, and above 0 if it is a ratio's")
+            found[name] = float(value)
+        return found
