@@ -2,6 +2,7 @@
 
 from counterpoise.balance.allocate.allocate import allocate
 from counterpoise.balance.allocate.plan import Plan
+from counterpoise.balance.allocate.recalibration import Recalibration, RecalibrationState
 from counterpoise.balance.allocate.setting import AllocationSetting, AllocationWishes
 from counterpoise.balance.basket.balanced import Balanced, BalancedConfig, TokenPlan
 from counterpoise.balance.basket.basket import Basket
@@ -36,6 +37,8 @@ __all__ = [
     "ParentConfig",
     "PlaceOrder",
     "Plan",
+    "Recalibration",
+    "RecalibrationState",
     "Route",
     "RoutingTerms",
     "Schedule",

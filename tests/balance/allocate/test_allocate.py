@@ -66,7 +66,7 @@ def target_of(of: AllocationSetting, share: float, signs: tuple[int, ...] = (1,)
     slices=st.integers(1, 4),
     tracking=st.sampled_from([0.0, 30.0]),
     signs=st.sampled_from([(1,), (-1,), (1, -1)]),
-    exponent=st.sampled_from([0.5, 0.6, 1.0]),
+    exponent=st.sampled_from([0.0, 0.5, 0.6, 1.0]),
 )
 def test_no_plan_is_cheaper_than_ours(
     seed: int, tokens: int, markets: int, slices: int, tracking: float, signs: tuple[int, ...], exponent: float

@@ -60,8 +60,8 @@ def allocate(
     -----
     A parent that buys some tokens and sells others never trades against its own side. Fairness u_n = (own/volume)^δ bounded
     by c times the mean is not convex: the mean is that of the plan before, until it settles (12 rounds at most); the plan
-    tells the true values. The whole is a conic program (quadratic cost, power cones, one second-order cone), solved by
-    Clarabel.
+    tells the true values. The whole is a conic program (quadratic cost, cones for the temporary one, a second-order cone for
+    tracking), solved by Clarabel.
 
     References
     ----------
