@@ -26,6 +26,7 @@ from counterpoise.sim.latency import ConstantLatency, Latency, LognormalLatency,
 from counterpoise.sim.leverage.accounts import Accounts, AccountsConfig
 from counterpoise.sim.leverage.cascade import CascadeResult
 from counterpoise.sim.leverage.cascade_config import CascadeConfig, Policy
+from counterpoise.sim.leverage.coin_accounts import CoinAccounts, draw_coin_accounts
 from counterpoise.sim.leverage.funds import FundsConfig, fund_market
 from counterpoise.sim.maker.avellaneda_stoikov import MakerModel, maker_paths, maker_quotes
 from counterpoise.sim.maker.bounded import asymptotic_distances, bounded_distances, bounded_paths, bounded_worth
@@ -68,6 +69,7 @@ __all__ = [
     "BeliefModel",
     "CascadeConfig",
     "CascadeResult",
+    "CoinAccounts",
     "Connection",
     "ConstantLatency",
     "Crowd",
@@ -139,6 +141,7 @@ __all__ = [
     "detect",
     "detectability",
     "detection_delay",
+    "draw_coin_accounts",
     "equilibrium_markup",
     "expected_best_quote",
     "expected_residual",
