@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 from plotly.subplots import make_subplots
@@ -13,6 +13,8 @@ from counterpoise.balance.comparison.scenario import Scenario
 from counterpoise.balance.comparison.verdict import Verdict
 
 __all__ = ["compare_html"]
+
+_OURS: Final = "balanced"
 
 
 def compare_html(verdict: Verdict, scenario: Scenario, *, title: str, seeds: int) -> str:
@@ -26,10 +28,11 @@ def compare_html(verdict: Verdict, scenario: Scenario, *, title: str, seeds: int
         (f"{best['auc']:.3f}", "AUC of its adversaries"),
     ]
     pairs = verdict.pairs
-    if not pairs.is_empty():
-        rival = pairs.sort("undisturbed_saved_bps").row(0, named=True)
+    others = pairs.filter(~pl.col("contender").str.starts_with(_OURS)) if not pairs.is_empty() else pairs
+    if not others.is_empty():
+        rival = others.sort("undisturbed_saved_bps").row(0, named=True)
         said = f"{rival['undisturbed_saved_share']:.0%}"
-        cards.insert(2, (said, f"less than the next, {str(rival['contender']).replace('_', ' ')}"))
+        cards.insert(2, (said, f"less than {str(rival['contender']).replace('_', ' ')}"))
     sections = [
         picture(
             "Cost",
@@ -62,7 +65,7 @@ def _bars(frame: pl.DataFrame, column: str, *, y: str, mark: str | None = None) 
         x=names,
         y=frame[column],
         error_y={"type": "data", "array": above, "arrayminus": below, "color": INK},
-        marker={"color": [BLUE if name == "balanced" else ORANGE for name in names]},
+        marker={"color": [BLUE if name.startswith(_OURS) else ORANGE for name in names]},
         name=column,
     )
     if mark is not None:
