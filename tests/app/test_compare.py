@@ -48,7 +48,7 @@ def test_a_comparison_is_run_and_written(tmp_path: Path) -> None:
         assert section in page
 
 
-@pytest.mark.parametrize("name", ["compare.toml", "compare_index.toml"])
+@pytest.mark.parametrize("name", ["compare.toml", "compare_index.toml", "compare_small.toml"])
 def test_examples_can_be_read(name: str) -> None:
     config = load_config(ROOT / "examples" / name, CompareFile)
     assert "balanced" in config.contenders
