@@ -368,30 +368,6 @@ def test_29_orders_of_two_instruments_do_not_meet(make: Maker) -> None:
     assert [b for name, b in heard if name == "XUSD_INV"] == ["working 5", "5@1000 maker", "filled 0"]
 
 
-@pytest.mark.parametrize(
-    ("tif", "conditions"),
-    [
-        (TimeInForce.FOK, Conditions()),
-        (TimeInForce.GTC, Conditions(display_lots=1)),
-        (TimeInForce.GTC, Conditions(reduce_only=True)),
-        (TimeInForce.GTC, Conditions(trigger=Trigger(kind=TriggerKind.STOP, price_ticks=1005))),
-    ],
-)
-def test_31_a_kind_that_a_replay_does_not_know_is_refused(tif: TimeInForce, conditions: Conditions) -> None:
-    client = Client(VENUES["sim"]).to(1)
-    order = Order(
-        client_id="o1",
-        instrument=LINEAR.id,
-        side=1,
-        qty_lots=5,
-        price_ticks=1000,
-        time_in_force=tif,
-        conditions=conditions,
-    )
-    client.venue.submit(Approved(order))
-    assert client.to(9).said() == ["rejected 0 not_supported"]
-
-
 RANDOM_VENUES: Final[dict[str, Callable[[Given, int], Venue]]] = {
     "sim": lambda feed, seed: SimVenue(feed, fees=FEES, latency=LATENCY, seed=seed),
     "sim, slow and wide": lambda feed, seed: SimVenue(
@@ -444,6 +420,30 @@ def test_30_whatever_happens_is_legal(name: str, seed: int) -> None:
     heard += venue.events()
     for client_id, order in orders.items():
         require_legal(order, [event for event in heard if event.client_id == client_id])
+
+
+@pytest.mark.parametrize(
+    ("tif", "conditions"),
+    [
+        (TimeInForce.FOK, Conditions()),
+        (TimeInForce.GTC, Conditions(display_lots=1)),
+        (TimeInForce.GTC, Conditions(reduce_only=True)),
+        (TimeInForce.GTC, Conditions(trigger=Trigger(kind=TriggerKind.STOP, price_ticks=1005))),
+    ],
+)
+def test_31_a_kind_that_a_replay_does_not_know_is_refused(tif: TimeInForce, conditions: Conditions) -> None:
+    client = Client(VENUES["sim"]).to(1)
+    order = Order(
+        client_id="o1",
+        instrument=LINEAR.id,
+        side=1,
+        qty_lots=5,
+        price_ticks=1000,
+        time_in_force=tif,
+        conditions=conditions,
+    )
+    client.venue.submit(Approved(order))
+    assert client.to(9).said() == ["rejected 0 not_supported"]
 
 
 def random_order(draw: random.Random, client_id: str, top: TopOfBook) -> Order:
