@@ -98,15 +98,17 @@ NOT_WALKED: Final[dict[str, str]] = {
     **dict.fromkeys(
         (
             "episode_life", "fit_cross_impact", "fit_depth_relation", "fit_ofi_impact", "fit_propagator", "fit_square_root",
-            "information_shares", "lead_lag", "reversion", "Microprice", "Participants",
+            "information_shares", "lead_lag", "reversion", "Microprice", "Participants", "clean_correlation", "cluster_tokens",
         ),
         FITS,
     ),
-    **dict.fromkeys(("catalogue_frame", "chance_of_divergence", "gini", "herfindahl", "top_share"), NUMBERS),
+    **dict.fromkeys((
+        ("adjusted_rand", "catalogue_frame", "chance_of_divergence", "gini", "herfindahl", "match_clusters", "top_share"), NUMBERS
+    ),
     **dict.fromkeys(
         (
             "CrossImpactFit", "DepthRelation", "ImpactCost", "InformationShares", "IntegratedOfi", "LeadLag", "OfiImpact",
-            "PropagatorFit", "SquareRootFit", "WalletClusters",
+            "PropagatorFit", "SquareRootFit", "TokenClusters", "WalletClusters",
         ),
         RESULT,
     ),
