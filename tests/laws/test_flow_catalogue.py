@@ -102,8 +102,11 @@ NOT_WALKED: Final[dict[str, str]] = {
         ),
         FITS,
     ),
-    **dict.fromkeys((
-        ("adjusted_rand", "catalogue_frame", "chance_of_divergence", "gini", "herfindahl", "match_clusters", "top_share"), NUMBERS
+    **dict.fromkeys(
+        (
+            "adjusted_rand", "catalogue_frame", "chance_of_divergence", "gini", "herfindahl", "match_clusters", "top_share",
+        ),
+        NUMBERS,
     ),
     **dict.fromkeys(
         (
