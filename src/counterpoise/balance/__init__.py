@@ -12,6 +12,7 @@ from counterpoise.balance.parent import Parent, ParentConfig
 from counterpoise.balance.router.outcome import RoutingTerms, VenueQueue
 from counterpoise.balance.router.route import Route, one_venue, route
 from counterpoise.balance.schedule.almgren_chriss import AlmgrenChriss, almgren_chriss, efficient_frontier
+from counterpoise.balance.schedule.cartea_jaimungal import CarteaJaimungal, cartea_jaimungal
 from counterpoise.balance.schedule.obizhaeva_wang import ObizhaevaWang, obizhaeva_wang
 from counterpoise.balance.schedule.schedule import Schedule, whole_lots
 from counterpoise.balance.schedule.transient import TransientSchedule, transient_schedule
@@ -29,6 +30,7 @@ __all__ = [
     "BalancedConfig",
     "Basket",
     "CancelOrder",
+    "CarteaJaimungal",
     "Execution",
     "Executions",
     "GranularityTree",
@@ -50,6 +52,7 @@ __all__ = [
     "VenueQueue",
     "allocate",
     "almgren_chriss",
+    "cartea_jaimungal",
     "efficient_frontier",
     "gini",
     "max_to_mean",
