@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.errors import InputError
 
 __all__ = ["ChildCosts", "ChildSize", "DetectionModel", "child_size"]
+
+Numbers: TypeAlias = float | Float1D
 
 _HALVINGS: Final = 80  # of the bracket of 1 / size
 
@@ -18,14 +19,14 @@ _HALVINGS: Final = 80  # of the bracket of 1 / size
 class DetectionModel(NamedTuple):
     """What an adversary who knows side, rate and law of the children gathers from each node's orders.
 
-    Ordinary orders of the parent's side come at random at a rate Λ, of sizes with mean m and standard deviation σ; children at a
-    rate f ≪ Λ, of sizes q as w(q) times as likely as there, at times h(t) times as likely as any. Their orders' log-likelihood
-    ratio grows by
+    Ordinary orders of the parent's side come at random at a rate Λ, of sizes with mean m and standard deviation σ; children at
+    a rate f ≪ Λ, of sizes q as w(q) times as likely as there, at times h(t) times as likely as any. The log-likelihood ratio of
+    what comes grows by
 
         ½ f²/Λ · E[w²] · E[h²]        nats a second,        E[w²] ≥ 1 + (s − m)²/σ²
 
-    with equality for the least detectable sizes of mean s, w = 1 + (s − m)(q − m)/σ² (`SizeLaw.like`). One size of chance p would
-    have E[w²] = 1/p instead, and a clock of n phases E[h²] = n.
+    with equality for the least detectable sizes of mean s, w = 1 + (s − m)(q − m)/σ² (`SizeLaw.like`). One size of chance p
+    would have E[w²] = 1/p instead, and a clock of n phases E[h²] = n.
 
     Attributes
     ----------
@@ -37,22 +38,22 @@ class DetectionModel(NamedTuple):
     Notes
     -----
     With sizes weighed by volume (s = E q²/E q) it is v²/(2Λ E q²), the drift that signed flow alone gives away: d′²/2 of the
-    floor, a second. Λ is of one side: whoever nets both sees half of that. Beyond that mean w would be negative somewhere, so it
-    is a bound from below. Terms in (f/Λ)³ are left out.
+    floor, a second. Λ is of one side: whoever nets both sees half of that. Beyond that mean w would be negative somewhere, so
+    it is a bound from below. Terms in (f/Λ)³ are left out.
 
     References
     ----------
     Likelihood ratios of marked Poisson processes: Daley and Vere-Jones (2003), doi:10.1007/b97277, sections 7.2 and 7.3.
     """
 
-    orders_per_s: ArrayLike
-    mean_lots: ArrayLike
-    sd_lots: ArrayLike
-    regularity: ArrayLike = 1.0
+    orders_per_s: Numbers
+    mean_lots: Numbers
+    sd_lots: Numbers
+    regularity: Numbers = 1.0
 
-    def nats_per_s(self, rate: ArrayLike, lots: ArrayLike) -> Float1D:
+    def nats_per_s(self, rate: Numbers, lots: Numbers) -> Float1D:
         """What children of a mean size at a rate [lots/s] give away."""
-        per_s, away = np.asarray(rate) / lots, (np.asarray(lots) - self.mean_lots) / self.sd_lots
+        per_s, away = rate / lots, (lots - self.mean_lots) / self.sd_lots
         return np.asarray(0.5 * per_s**2 / self.orders_per_s * self.regularity * (1 + away**2), np.float64)
 
 
@@ -69,18 +70,18 @@ class ChildCosts(NamedTuple):
         Of a lot, for each lot that its order is larger: how far through the book it reaches.
     """
 
-    fee: ArrayLike = 0.0
-    queue_s: ArrayLike = 0.0
-    wait_per_s: ArrayLike = 0.0
-    walk: ArrayLike = 0.0
+    fee: Numbers = 0.0
+    queue_s: Numbers = 0.0
+    wait_per_s: Numbers = 0.0
+    walk: Numbers = 0.0
 
     @property
     def per_order(self) -> Float1D:
-        return np.asarray(self.fee + np.asarray(self.queue_s) * self.wait_per_s, np.float64)
+        return np.asarray(self.fee + self.queue_s * self.wait_per_s, np.float64)
 
-    def per_s(self, rate: ArrayLike, lots: ArrayLike) -> Float1D:
+    def per_s(self, rate: Numbers, lots: Numbers) -> Float1D:
         """Cost a second of trading a rate [lots/s] in children of a size."""
-        return np.asarray(self.per_order * rate / lots + np.asarray(self.walk) * rate * lots, np.float64)
+        return np.asarray(self.per_order * (rate / lots) + self.walk * rate * lots, np.float64)
 
 
 class ChildSize(NamedTuple):
@@ -103,14 +104,14 @@ class ChildSize(NamedTuple):
 
 
 def child_size(
-    rate: ArrayLike,
+    rate: Numbers,
     seen: DetectionModel,
     costs: ChildCosts,
     *,
-    price_per_nat: ArrayLike,
-    least_lots: ArrayLike = 1,
-    most_lots: ArrayLike = 2**31,
-    longest_s: ArrayLike = np.inf,
+    price_per_nat: Numbers,
+    least_lots: Numbers = 1,
+    most_lots: Numbers = 2**31,
+    longest_s: Numbers = np.inf,
 ) -> ChildSize:
     """Least cost + price · information over whole sizes s, at a frequency f = v/s.
 
@@ -138,8 +139,8 @@ def child_size(
 
     Notes
     -----
-    Nothing priced: children as large as they may be. Without information s = √(c/w); without costs s = E q²/E q, sizes as volume
-    comes. A rate of 0 has the least size and no child. O(n).
+    Nothing priced: children as large as they may be. Without information s = √(c/w); without costs s = E q²/E q, sizes as
+    volume comes. A rate of 0 has the least size and no child. O(n).
 
     Examples
     --------

@@ -34,7 +34,7 @@ class ClockLaw(Config, frozen=True, kw_only=True):
     shape : float
         Above .5, at most 20; 1 is exponential gaps, the least told from chance; larger ones are more even.
     least, most : str
-        Bounds of a gap. `most` at a rate v is how far, v · most, an order may fall behind for it: choose it by the schedule's band.
+        Bounds of a gap. At a rate v an order may fall v · most behind for it: choose `most` by the schedule's band.
     intensity : tuple of float
         Of equal parts of the period, relative to each other; where it is half its mean, all gaps are twice as long.
     period : str
@@ -68,8 +68,8 @@ class ClockLaw(Config, frozen=True, kw_only=True):
         limit = least + (most - least) * self.shape / (self.shape + 1)
         if not least < every < limit:
             raise ConfigError(
-                f"every is {self.every} between {self.least} and {self.most}; at a shape of {self.shape:g} expected a mean above "
-                f"the least and below {limit:g} s"
+                f"every is {self.every} between {self.least} and {self.most}; at a shape of {self.shape:g} expected a mean "
+                f"above the least and below {limit:g} s"
             )
         if not self.intensity or not all(0 < part < inf for part in self.intensity):
             raise ConfigError(f"intensity is {self.intensity}; expected some positive numbers")
@@ -92,8 +92,8 @@ class ClockLaw(Config, frozen=True, kw_only=True):
     def regularity(self, share: float) -> float:
         """E[h²] of `DetectionModel`, for one who knows when each child came: h is the next one's hazard beside its mean.
 
-        2/share² · E[(1 + r) ln(1 + r) − r] with r = share · h over time; as share → 0 it is E[h²], which is infinite for gaps with
-        a bound, though only by a logarithm.
+        2/share² · E[(1 + r) ln(1 + r) − r] with r = share · h over time; as share → 0 it is E[h²], which is infinite for gaps
+        with a bound, though only by a logarithm.
 
         Parameters
         ----------

@@ -43,8 +43,8 @@ class SizeLaw(NamedTuple):
         """The sizes of a market's own orders, weighed so that they have a mean: of all such laws the least detectable.
 
         p(q) ∝ p0(q) · (1 + t (q − m))⁺ has the least E₀[(p/p0)²], the rate at which few children among many orders give
-        themselves away (`DetectionModel`). t > 0 where the mean wanted is above the market's m; as t → ∞ up to E q² / E q sizes come
-        as volume does; beyond, small ones do not come at all.
+        themselves away (`DetectionModel`). t > 0 where the mean wanted is above the market's m. At E q² / E q sizes come as
+        volume does; well beyond, small ones do not come at all.
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ def _weighed(sizes: ArrayLike, chances: ArrayLike | None) -> tuple[Int1D, Float1
     if weight.shape != raw.shape or not np.isfinite(weight).all() or (weight <= 0).any():
         raise InputError(f"{len(weight)} chances for {len(raw)} sizes; expected one each, finite and above 0")
     lots, place = np.unique(raw, return_inverse=True)
-    return lots, np.bincount(place, weight)
+    return lots, np.asarray(np.bincount(place, weight), np.float64)
 
 
 def _any_size(u: float, most: int, last: int) -> int:
