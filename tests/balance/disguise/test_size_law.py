@@ -72,10 +72,11 @@ def test_draws_follow_the_law() -> None:
     drawn = np.array([law.draw(rng, most=1_000) for _ in range(20_000)])
     share = np.array([(drawn == size).mean() for size in law.lots])
     assert (np.abs(share - law.chances) < 4 * np.sqrt(law.chances * (1 - law.chances) / 20_000)).all()
-    bounded = np.array([law.draw(rng, most=10, last=2) for _ in range(5_000)])
-    assert set(bounded.tolist()) == {1, 5, 10}
-    able = law.chances[[0, 2, 3]]
+    bounded = np.array([law.draw(rng, most=20, last=2) for _ in range(5_000)])
+    assert set(bounded.tolist()) == {1, 5, 10, 20}
+    able = law.chances[[0, 2, 3, 4, 5]]
     assert (bounded == 1).mean() == pytest.approx(able[0] / able.sum(), abs=0.03)
+    assert (bounded == 20).mean() == pytest.approx(able[3:].sum() / able.sum(), abs=0.03)
 
 
 @given(st.integers(0, 2**32), st.integers(2, 300), st.floats(0, 0.99))
@@ -93,6 +94,8 @@ def test_never_the_same_twice_running_and_never_above_the_cap(seed: int, most: i
 def test_a_last_lot_is_a_lot_again() -> None:
     law, rng = SizeLaw.around(4.0), np.random.default_rng(0)
     assert law.draw(rng, most=1, last=1) == 1
+    assert SizeLaw.around(0.3).draw(rng, most=5, last=1) == 2
+    assert 2 <= SizeLaw.like([40], mean=40).draw(rng, most=4, last=4) <= 3
     assert law.draw(rng, most=0) == 0
 
 

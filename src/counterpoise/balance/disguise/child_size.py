@@ -145,7 +145,7 @@ def child_size(
     Examples
     --------
     >>> market = DetectionModel(orders_per_s=2.0, mean_lots=10.0, sd_lots=20.0)
-    >>> found = child_size([3.0], market, ChildCosts(), price_per_nat=1.0)
+    >>> found = child_size(np.array([3.0]), market, ChildCosts(), price_per_nat=1.0)
     >>> found.lots.tolist(), found.per_s.tolist()
     ([50], [0.06])
     """

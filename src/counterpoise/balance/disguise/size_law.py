@@ -106,7 +106,7 @@ class SizeLaw(NamedTuple):
         rng : numpy.random.Generator
             Gives one number.
         most : int
-            What is left of the order, of the cap or of the limit: sizes above it do not come.
+            What is left of the order, of the cap or of the limit: all of it, where a larger size comes.
         last : int
             Shown before.
         urgency : float
@@ -115,23 +115,32 @@ class SizeLaw(NamedTuple):
         Returns
         -------
         int
-            Where the law has no size that may come, any from half of `most` on; the last again where it is 1 and `most` too; 0
-            where `most` is 0.
+            Where nothing but the last size may come, another at random, less than it by half at most; the last again where that
+            is 1 lot and so is `most`; 0 where `most` is 0.
         """
         u = urgency + (1.0 - urgency) * rng.random()
-        kept = int(np.searchsorted(self.lots, most, side="right"))
-        at = int(np.searchsorted(self.lots[:kept], last))
-        barred = at < kept and self.lots[at] == last
+        size = min(self._other(u, last), most)
+        if size != last:
+            return size
+        if size <= 1:
+            return min(2, most)
+        low = (size + 1) // 2
+        return low + int(u * (size - low))
+
+    def _other(self, u: float, last: int) -> int:
+        """The size below which a part u of the law lies, its last size left out."""
+        at = int(np.searchsorted(self.lots, last))
+        if at == len(self.lots) or self.lots[at] != last:
+            return int(self.lots[min(int(np.searchsorted(self.up_to, u, side="right")), len(self.lots) - 1)])
+        if len(self.lots) == 1:
+            return last
         before = float(self.up_to[at - 1]) if at else 0.0
-        held = float(self.up_to[at]) - before if barred else 0.0
-        if kept - barred < 1:
-            return _any_size(u, most, last)
-        mark = u * (float(self.up_to[kept - 1]) - held)
-        if barred and mark >= before:
-            mark += held
-        found = min(int(np.searchsorted(self.up_to[:kept], mark, side="right")), kept - 1)
-        if barred and found == at:  # rounding at its edge
-            found += 1 if at + 1 < kept else -1
+        held = float(self.up_to[at]) - before
+        mark = u * (1.0 - held)
+        found = int(np.searchsorted(self.up_to, mark + held if mark >= before else mark, side="right"))
+        found = min(found, len(self.lots) - 1)
+        if found == at:  # rounding at its edge
+            found += 1 if at + 1 < len(self.lots) else -1
         return int(self.lots[found])
 
 
@@ -145,12 +154,3 @@ def _weighed(sizes: ArrayLike, chances: ArrayLike | None) -> tuple[Int1D, Float1
         raise InputError(f"{len(weight)} chances for {len(raw)} sizes; expected one each, finite and above 0")
     lots, place = np.unique(raw, return_inverse=True)
     return lots, np.asarray(np.bincount(place, weight), np.float64)
-
-
-def _any_size(u: float, most: int, last: int) -> int:
-    if most < 1:
-        return 0
-    low = max((most + 1) // 2, 1)
-    able = [size for size in (low, most) if size != last]
-    size = low + int(u * (most - low + 1))
-    return size if size != last else able[0] if able else most
