@@ -64,8 +64,8 @@ def test_regularity_of_chance_is_one_and_of_a_clock_large() -> None:
 def test_regularity_is_that_of_simulated_hazards(law: ClockLaw) -> None:
     """Information of the hazard by ages on a fine grid, from drawn gaps alone."""
     share, every = 0.05, parse_duration(law.every) / SECOND_NS
-    gaps = np.sort(law.after(0, np.random.default_rng(6), count=1_000_000) / SECOND_NS)
-    edges = np.linspace(0, float(np.quantile(gaps, 0.9999)), 400)
+    gaps = np.sort(law.after(0, np.random.default_rng(6), count=300_000) / SECOND_NS)
+    edges = np.linspace(0, float(np.quantile(gaps, 0.9995)), 200)
     alive = 1 - np.searchsorted(gaps, edges) / len(gaps)
     hazard = -np.diff(np.log(np.maximum(alive, 1e-9))) / np.diff(edges)
     r, held = share * every * hazard, 0.5 * (alive[1:] + alive[:-1]) * np.diff(edges)

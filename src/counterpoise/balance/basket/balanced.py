@@ -19,7 +19,7 @@ from counterpoise.forecast.move_forecast import MoveForecast
 from counterpoise.forecast.signals import MarketSignals
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.quality import BookState
-from counterpoise.market.venue import VenueEvent
+from counterpoise.market.venue import TopOfBook, VenueEvent
 
 __all__ = ["Balanced", "BalancedConfig", "TokenPlan"]
 
@@ -70,8 +70,13 @@ class BalancedConfig(Config, frozen=True, kw_only=True):
         Whether they vary evenly around it by half, or are drawn from the sizes of the market's own orders, weighed so that the
         mean is that, or that of volume (`child_size` at information alone) where it is less.
     clock : ClockLaw, optional
-        When a market is decided on, each by itself, at the first step after; at every step if left out. Its `least` is the
-        shortest life of an order that rests.
+        When a market is decided on, each by itself, at the first step after; at every step if left out.
+    display : float
+        An order that rests shows at most about so many times (half to one and a half of it, at random) what stands at its
+        touch; 0 for no bound.
+    rest : str
+        Nothing is decided on a market for so long after it was sent an order, unless that has ended: what rests has time to
+        trade.
     mix_bps : float
         Markets whose views differ by less take turns at random, anew at each decision; ≥ 0.
     join : float
@@ -92,6 +97,8 @@ class BalancedConfig(Config, frozen=True, kw_only=True):
     child: str = "10s"
     sizes: str = "even"
     clock: ClockLaw | None = None
+    display: float = 0.0
+    rest: str = "600ms"
     mix_bps: float = 0.0
     join: float = 0.0
     leash_bps: float = 0.5
@@ -111,9 +118,13 @@ class BalancedConfig(Config, frozen=True, kw_only=True):
             )
         if self.sizes not in ("even", "market"):
             raise InputError(f"sizes is {self.sizes!r}; expected 'even' or 'market'")
-        if self.mix_bps < 0 or not 0 <= self.join <= 1:
-            raise InputError(f"mix_bps is {self.mix_bps}, join {self.join}; expected mix_bps >= 0 and join in [0, 1]")
+        if self.mix_bps < 0 or self.display < 0 or not 0 <= self.join <= 1:
+            raise InputError(
+                f"mix_bps is {self.mix_bps}, display {self.display}, join {self.join}; expected mix_bps, display >= 0, "
+                "join in [0, 1]"
+            )
         parse_duration(self.child)
+        parse_duration(self.rest)
 
 
 class Balanced:
@@ -168,11 +179,12 @@ class Balanced:
         self._sizes: Final = [SizeLaw.around(lots) for lots in child] if sizes is None else list(sizes)
         self._shown: Final = [0] * len(self.instruments)  # lots of each market's last order
         self._due_ns: Final = np.zeros(len(self.instruments), np.int64)  # when each is decided on next
+        self._rest_ns: Final = parse_duration(config.rest)
         self._taste: Final = np.zeros(len(self.instruments))
         self._improves: Final = np.full(len(self.instruments), config.improve)
         self._signals: Final = MarketSignals(self._token.tolist())
         self._legs: Final = {i.id: self._leg(i, number) for number, i in enumerate(self.instruments)}
-        self._by_prefix: Final = {f"{name}.{number}": leg for number, leg in enumerate(self._legs.values())}
+        self._by_prefix: Final = {f"{name}.{number}": number for number in range(len(self.instruments))}
         self.waited = 0  # decisions in which a market could not be used, its book being out of order
 
     def _leg(self, instrument: Instrument, number: int) -> Leg:
@@ -209,12 +221,17 @@ class Balanced:
         return Standing(side * round(target), side * leg.filled_lots, side * leg.live_lots)
 
     def hear(self, event: VenueEvent) -> None:
-        leg = self._by_prefix.get(event.client_id.rpartition("-")[0])
-        if leg is not None:
-            leg.hear(event)
+        number = self._by_prefix.get(event.client_id.rpartition("-")[0])
+        if number is None:
+            return
+        leg = self._legs[self.instruments[number].id]
+        leg.hear(event)
+        if not leg.live_lots:
+            self._due_ns[number] = self._after(event.ts_ns, 1)[0]
 
     def refused(self, client_id: str) -> None:
-        self._by_prefix[client_id.rpartition("-")[0]].refused(client_id)
+        number = self._by_prefix[client_id.rpartition("-")[0]]
+        self._legs[self.instruments[number].id].refused(client_id)
 
     def stop(self) -> list[Action]:
         return [action for leg in self._legs.values() for action in leg.stop()]
@@ -234,29 +251,43 @@ class Balanced:
         stances = self._stances(ts_ns, signals, bid, ask)
         room = self._whole - np.bincount(self._token, sum(self._lots()) * self._unit)
         legs, actions = list(self._legs.values()), list[Action]()
+        ending = ts_ns + self._rest_ns > self.plan.times_ns[-1]
         for number in np.flatnonzero(due & sound).tolist():
+            if ending and stances[number] is not Stance.CROSS:
+                continue
             token, unit = self._token[number], self._unit[number]
-            most = int(room[token] / unit + 1e-9)
-            lots = self._sizes[number].draw(self._rng, most=most, last=self._shown[number])
+            lots = self._lots_of(number, tops[number], stances[number], most=int(room[token] / unit + 1e-9))
             new = legs[number].step(tops[number], stances[number], lots=lots)
             for action in new:
                 if isinstance(action, PlaceOrder):
                     self._shown[number] = action.order.qty_lots
+                    self._due_ns[number] = max(self._due_ns[number], ts_ns + self._rest_ns)
                     room[token] -= unit * action.order.qty_lots
             actions += new
         return actions
+
+    def _lots_of(self, number: int, top: TopOfBook, stance: Stance, *, most: int) -> int:
+        """Size of a market's next child."""
+        if self._config.display and stance is not Stance.CROSS:
+            stands = top.bid_lots if self._side[number] > 0 else top.ask_lots
+            most = min(most, max(int(self._config.display * self._rng.uniform(0.5, 1.5) * stands), 1))
+        return self._sizes[number].draw(self._rng, most=most, last=self._shown[number])
 
     def _due(self, ts_ns: int) -> Bool1D:
         """Which markets are decided on now; for these the next time, taste and kind of order are drawn."""
         config, due = self._config, self._due_ns <= ts_ns
         count = int(due.sum())
-        if config.clock is not None:
-            self._due_ns[due] = config.clock.after(ts_ns, self._rng, count=count)
+        self._due_ns[due] = self._after(ts_ns, count)
         if config.mix_bps:
             self._taste[due] = self._rng.uniform(0.0, config.mix_bps, count)
         if config.join:
             self._improves[due] = config.improve & (self._rng.random(count) >= config.join)
         return due
+
+    def _after(self, ts_ns: int, count: int) -> Int1D:
+        """When each of so many is decided on next."""
+        clock = self._config.clock
+        return np.full(count, ts_ns) if clock is None else clock.after(ts_ns, self._rng, count=count)
 
     def _lots(self) -> tuple[Float1D, Float1D]:
         """Lots filled and live of each leg."""

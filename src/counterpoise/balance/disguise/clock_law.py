@@ -17,7 +17,7 @@ from counterpoise.core.units import SECOND_NS, parse_duration
 
 __all__ = ["ClockLaw"]
 
-_NODES: Final = 512
+_NODES: Final = 256
 _SLOWEST: Final = 1e6  # scale of the gamma law in widths of the bounds; beyond it its mean does not change
 _MOST_EVEN: Final = 20.0
 
@@ -109,8 +109,7 @@ class ClockLaw(Config, frozen=True, kw_only=True):
             raise ConfigError(f"share is {share}; expected above 0")
         every, least, most = self._bounds_s()
         scale, top = _scale(self.shape, every - least, most - least)
-        nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-        survivors, weights = 0.5 * (1 - nodes), 0.5 * weights
+        survivors, weights = _quadrature()
         x = gammaincinv(self.shape, top * (1 - survivors))
         density = np.exp((self.shape - 1) * np.log(x) - x - gammaln(self.shape)) / (scale * top)
         r = share * every * density / survivors
@@ -134,6 +133,13 @@ class ClockLaw(Config, frozen=True, kw_only=True):
         turns, rest = np.divmod(np.interp(phase, edges, grown) + gaps_s * SECOND_NS, period_ns)
         ahead = turns * period_ns + np.interp(rest, grown, edges) - phase
         return np.asarray(ts_ns + np.maximum(ahead, 1.0).astype(np.int64))
+
+
+@lru_cache(maxsize=1)
+def _quadrature() -> tuple[Float1D, Float1D]:
+    """Gauss-Legendre nodes and weights on (0, 1)."""
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    return 0.5 * (1 - nodes), 0.5 * weights
 
 
 @lru_cache(maxsize=256)
