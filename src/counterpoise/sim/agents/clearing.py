@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from counterpoise.core.arrays import Int2D
+from counterpoise.core.arrays import Bool1D, Int2D
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS, Grid
 from counterpoise.sim.agents.kernels import house as h
@@ -19,6 +19,7 @@ from counterpoise.sim.exchange.kernels import layout as x
 from counterpoise.sim.exchange.kernels.orders import market_at, money_at, position_at
 from counterpoise.sim.kernels import liquidation as books
 from counterpoise.sim.leverage.accounts import Accounts
+from counterpoise.sim.leverage.cascade import Balance
 
 __all__ = ["Clearance", "ClearingHouse"]
 
@@ -75,6 +76,10 @@ class ClearingHouse:
         collateral = columns[books.COLLATERAL].copy()
         cross = np.ones(len(collateral), bool)
         return Accounts(signs * columns[books.LOTS], side * columns[books.ENTRY], collateral, collateral, cross)
+
+    def waiting(self) -> Bool1D:
+        """(accounts,) whose liquidation is not done."""
+        return np.asarray(self._columns()[books.ORDER_LOTS] > 0)
 
     def fund(self) -> float:
         """Insurance fund [quote]."""
@@ -148,6 +153,13 @@ class ClearingHouse:
         cash = int(ex[money_at(ex, account, currency) + x.CASH]) - purse - int(ex[position + x.COST])
         owned = money * int(ex[row + x.GRAINS]) + self._int(h.H_RESIDUE)
         return Clearance(int(ex[position + x.POSITION_LOTS]), lots, cash, owned)
+
+    def balance(self) -> Balance:
+        """Whole amounts of everybody who is not an account, as of a simulated cascade; lots of both sides together."""
+        longs, shorts = self._states().astype(object)
+        both = longs + shorts
+        market, backstop = (int(longs[slot] - shorts[slot]) for slot in (books.MARKET_LOTS, books.BACKSTOP_LOTS))
+        return Balance(self._fund(), int(both[books.MARKET_CASH]), market, int(both[books.BACKSTOP_CASH]), backstop)
 
     @property
     def _tick(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, log
 from types import MappingProxyType
@@ -14,8 +14,9 @@ from counterpoise.core.arrays import Float1D, Int1D, Int2D, UInt2D
 from counterpoise.core.errors import ConfigError
 from counterpoise.core.jit import address_of
 from counterpoise.core.units import SECOND_NS, Grid
-from counterpoise.sim.agents.agent_config import AgentMarketConfig, AgentToken, Place
+from counterpoise.sim.agents.agent_config import AgentMarketConfig, AgentToken
 from counterpoise.sim.agents.arrays import AgentLine, Draft, slots
+from counterpoise.sim.agents.exchange_rules import MAX_FILLS, exchange_config
 from counterpoise.sim.agents.kernels import layout as at
 from counterpoise.sim.agents.kernels import loop, values
 from counterpoise.sim.agents.kernels.alarms import set_alarm, sort_alarms
@@ -23,7 +24,6 @@ from counterpoise.sim.agents.kernels.clearing import wake_clearing
 from counterpoise.sim.agents.kernels.wire import position_of
 from counterpoise.sim.agents.leverage_lines import house_lines, shock_lines
 from counterpoise.sim.agents.option_agents import opening_ticks
-from counterpoise.sim.agents.option_chain import OptionChainConfig
 from counterpoise.sim.agents.population import population
 from counterpoise.sim.exchange.floor import RESERVED_ACCOUNTS, new_exchange
 from counterpoise.sim.exchange.kernels import layout as x
@@ -31,19 +31,13 @@ from counterpoise.sim.exchange.kernels.codes import REPORT_COLUMNS
 from counterpoise.sim.exchange.kernels.control import deposit, open_market, set_tier
 from counterpoise.sim.exchange.kernels.orders import market_at
 from counterpoise.sim.exchange.kernels.outputs import EXCHANGE_TAPE_COLUMNS
-from counterpoise.sim.exchange.rules import ExchangeConfig, FeeTier, FundingRules, MarketRules
+from counterpoise.sim.exchange.rules import ExchangeConfig
 from counterpoise.sim.leverage.accounts import Accounts
 
-__all__ = ["AgentWorld", "build_world", "exchange_config"]
+__all__ = ["AgentWorld", "build_world"]
 
 _TAPE_ROWS: Final = 1 << 15
-_MAX_FILLS: Final = 512
-_MARGIN: Final = 6 * (2 * _MAX_FILLS + 8)  # rows that one wake may write: a few sweeps, or many orders that fill nothing
-_PPM: Final = 100  # of a bp
-_MOST_RISE: Final = 8  # highest price taken, as a multiple of that at the opening
-_COIN_GRAIN: Final = "0.0000000001"
-_MOST_OPTION_LOTS: Final = 1 << 20
-_IMPACT_CLIPS: Final = 10  # whose price the premium of funding is measured with
+_MARGIN: Final = 6 * (2 * MAX_FILLS + 8)  # rows that one wake may write: a few sweeps, or many orders that fill nothing
 _PROFESSIONALS: Final = frozenset(
     {
         loop.MAKER,
@@ -193,58 +187,6 @@ class AgentWorld:
         """Rows of the markets (`kernels.layout`, ``M_…``), not copied."""
         start, count = int(self.world[at.MARKET_ROWS]), len(self.exchange.markets)
         return self.world[start : start + count * at.MARKET_SIZE].reshape(count, at.MARKET_SIZE)
-
-
-def exchange_config(config: AgentMarketConfig, *, accounts: int) -> ExchangeConfig:
-    """The exchange that all venues of a config stand on: market i is place i.
-
-    Fee tier 0 is the crowd's and ours, tier 1 that of professionals.
-    """
-    tiers = (config.maker_bps, config.taker_bps), (config.pro_maker_bps, config.pro_taker_bps)
-    options = [rules for chain in config.chains for rules in _option_rules(config, chain)]
-    rules = (*(_rules(config, place) for place in config.outrights), *options)
-    orders = len(config.outrights) * _resting_orders(config) + sum(4 * c.options * c.dealer.count for c in config.chains)
-    return ExchangeConfig(
-        markets=rules,
-        fee_tiers=tuple(FeeTier(maker_ppm=round(_PPM * maker), taker_ppm=round(_PPM * taker)) for maker, taker in tiers),
-        accounts=accounts,
-        orders=1 << (2 * orders).bit_length(),
-        max_fills=_MAX_FILLS,
-        grains={chain.token: _COIN_GRAIN for chain in config.chains if chain.settle == "coin"},
-    )
-
-
-def _rules(config: AgentMarketConfig, place: Place) -> MarketRules:
-    token, perp = config.tokens[place.token], place.kind == "perp"
-    funding = FundingRules(
-        interval=config.funding_interval, impact_lots=round(_IMPACT_CLIPS * token.clip / Grid(token.lot).size)
-    )
-    return MarketRules(
-        instrument=config.instrument(place),
-        reach_ticks=config.reach_ticks(token),
-        max_price_ticks=int(_MOST_RISE * token.price / Grid(token.tick).size),
-        self_trade="allowed",
-        mark="median" if perp else "last",
-        funding=funding if perp else None,
-    )
-
-
-def _option_rules(config: AgentMarketConfig, chain: OptionChainConfig) -> Iterator[MarketRules]:
-    price = config.tokens[config.outrights[config.perp(chain)].token].price
-    for instrument in config.chain_instruments(chain):
-        yield MarketRules(
-            instrument=instrument,
-            reach_ticks=chain.reach_ticks(price),
-            max_price_ticks=8 * chain.reach_ticks(price),
-            max_lots=_MOST_OPTION_LOTS,
-            self_trade="cancel_oldest",
-        )
-
-
-def _resting_orders(config: AgentMarketConfig) -> int:
-    """Orders that may rest on one market."""
-    makers = sum(2 * maker.levels * maker.count for maker in config.makers)
-    return config.patient.count + makers + 4096
 
 
 def build_world(

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from counterpoise.core.arrays import Int1D, Int2D
+from counterpoise.core.arrays import Float1D, Int1D, Int2D
 from counterpoise.core.jit import inner_kernel, kernel
+from counterpoise.sim.exchange.kernels.layout import CASH, COST, CURRENCY, FEES_PAID, FUNDING_PAID, GRAINS, POSITION_LOTS
+from counterpoise.sim.exchange.kernels.orders import money_at, position_at
 from counterpoise.sim.kernels.cascade_codes import PLAN_SIZE
-from counterpoise.sim.kernels.liquidation import ACCOUNT_FIELDS, ENTRY, FUND, STATE_SIZE, TAKER
+from counterpoise.sim.kernels.liquidation import ACCOUNT_FIELDS, ENTRY, FUND, SCALED, STATE_SIZE, TAKER
 
 __all__ = [
     "HOUSE_INTS",
@@ -63,11 +65,17 @@ __all__ = [
     "T_SHORTS",
     "T_SOLD",
     "T_VALUE",
+    "amounts_of",
     "columns_of",
     "heads_of",
+    "path_row",
     "plan_of",
+    "rates_of",
+    "read_exchange",
+    "scale_of",
     "start_of",
     "state_of",
+    "to_fund",
     "turn",
 ]
 
@@ -170,3 +178,47 @@ def turn(world: Int1D, house: int, side: int) -> None:
         accounts[TAKER, at] = 1 - accounts[TAKER, at]
     state_of(world, house, side)[FUND] = state_of(world, house, -side)[FUND]
     world[house + H_SIDE] = side
+
+
+@kernel
+def path_row(world: Int1D, house: int, back: int) -> int:
+    """Where the row of this step, or of one before it, stands; the last row takes what comes after the end."""
+    return world[house + H_PATH] + PATH_SIZE * max(0, min(world[house + H_STEP], world[house + H_STEPS] - 1) - back)
+
+
+@kernel
+def rates_of(world: Int1D, reals: Float1D, house: int) -> Float1D:
+    """Maintenance rates of the tiers, each with the fee of closing."""
+    at, tiers = world[house + H_RATES], world[house + H_TIERS]
+    return reals[at : at + tiers]
+
+
+@kernel
+def amounts_of(world: Int1D, reals: Float1D, house: int) -> Float1D:
+    """What the tiers take off."""
+    at, tiers = world[house + H_RATES], world[house + H_TIERS]
+    return reals[at + tiers : at + 2 * tiers]
+
+
+@kernel
+def scale_of(world: Int1D, reals: Float1D, house: int) -> float:
+    """What maintenance is multiplied with now."""
+    factor = reals[world[house + H_RATES] + 2 * world[house + H_TIERS]]
+    return factor if state_of(world, house, 1)[SCALED] else 1.0
+
+
+@kernel
+def read_exchange(world: Int1D, ex: Int1D, house: int, row: int, account: int, market: int) -> None:
+    """Remember position, money and funding of the house at the exchange."""
+    position = position_at(ex, account, market)
+    world[house + H_POSITION] = ex[position + POSITION_LOTS]
+    world[house + H_MONEY] = ex[money_at(ex, account, ex[row + CURRENCY]) + CASH] - ex[position + COST]
+    world[house + H_FUNDING_PAID], world[house + H_FEES_PAID] = ex[position + FUNDING_PAID], ex[position + FEES_PAID]
+
+
+@kernel
+def to_fund(world: Int1D, ex: Int1D, house: int, row: int, grains: int) -> None:
+    """Grains into the fund, which counts whole units; what is less than one is kept beside it."""
+    left = world[house + H_RESIDUE] + grains
+    state_of(world, house, world[house + H_SIDE])[FUND] += left // ex[row + GRAINS]
+    world[house + H_RESIDUE] = left % ex[row + GRAINS]
