@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from counterpoise.core.arrays import Float1D, Int1D, Int2D
 from counterpoise.core.jit import kernel, whole_kernel
 from counterpoise.sim.agents.kernels.house import (
@@ -66,6 +68,7 @@ from counterpoise.sim.kernels.liquidation import (
     NO_ACCOUNT,
     ORDER_LOTS,
     QUEUE_HEAD,
+    QUEUE_TAIL,
     QUEUED_LOTS,
     bankruptcy_key,
     close_for,
@@ -123,34 +126,24 @@ def _send(world: Int1D, ex: Int1D, house: int, row: int, market: int, side: int,
 
 @whole_kernel
 def payable_key(accounts: Int2D, head: int, lots: int, fund: int, floor: int) -> int:
-    """Least key from `floor` on at which the fund can pay all that the first lots of a queue bring too little."""
-    if _shortfall(accounts, head, lots, floor, fund) <= fund:
-        return floor
-    most, at, left = floor, head, lots
-    while left > 0 and at != NO_ACCOUNT:
-        most = max(most, bankruptcy_key(accounts, at, 0))
-        left -= accounts[ORDER_LOTS, at]
-        at = accounts[NEXT, at]
-    low, high = floor, most  # too much at low, nothing at high
-    while high - low > 1:
-        middle = (low + high) >> 1
-        if _shortfall(accounts, head, lots, middle, fund) <= fund:
-            high = middle
-        else:
-            low = middle
-    return high
+    """Least key from `floor` on at which the fund can pay all that the first lots of a queue bring too little.
 
-
-@kernel
-def _shortfall(accounts: Int2D, head: int, lots: int, key: int, enough: int) -> int:
-    """What the first lots of a queue bring too little at a key; no further than to more than `enough`."""
-    total, at, left = 0, head, lots
-    while left > 0 and at != NO_ACCOUNT and total <= enough:
-        taken = min(left, accounts[ORDER_LOTS, at])
-        total += taken * max(0, bankruptcy_key(accounts, at, 0) - key)
-        left -= taken
-        at = accounts[NEXT, at]
-    return total
+    What they bring too little falls with the key and is convex, so Newton's steps from below never pass it: a few passes.
+    """
+    key = floor
+    while True:
+        short, short_lots, at, left = 0, 0, head, lots
+        while left > 0 and at != NO_ACCOUNT:
+            taken = min(left, accounts[ORDER_LOTS, at])
+            gap = bankruptcy_key(accounts, at, 0) - key
+            if gap > 0:
+                short += taken * gap
+                short_lots += taken
+            left -= taken
+            at = accounts[NEXT, at]
+        if short <= fund:
+            return key
+        key += (short - fund - 1) // short_lots + 1
 
 
 @kernel
@@ -225,12 +218,37 @@ def settle(world: Int1D, reals: Float1D, ex: Int1D, house: int, row: int, accoun
         _hand_to_winners(world, reals, house, side, world[house + H_BLOCK] - sold)
 
 
+@whole_kernel
+def _sort_head(accounts: Int2D, state: Int1D, lots: int) -> None:
+    """Sort the accounts that hold the first lots of a queue by their key of bankruptcy, greatest first."""
+    count, left, at = 0, lots, state[QUEUE_HEAD]
+    while left > 0 and at != NO_ACCOUNT:
+        count, left, at = count + 1, left - accounts[ORDER_LOTS, at], accounts[NEXT, at]
+    after = at
+    waiting, keys = np.empty(count, np.int64), np.empty(count, np.int64)
+    at = state[QUEUE_HEAD]
+    for i in range(count):
+        waiting[i], keys[i] = at, -bankruptcy_key(accounts, at, 0)
+        at = accounts[NEXT, at]
+    order = np.argsort(keys, kind="mergesort")
+    state[QUEUE_HEAD] = waiting[order[0]]
+    for i in range(count - 1):
+        accounts[NEXT, waiting[order[i]]] = waiting[order[i + 1]]
+    accounts[NEXT, waiting[order[count - 1]]] = after
+    if after == NO_ACCOUNT:
+        state[QUEUE_TAIL] = waiting[order[count - 1]]
+
+
 @kernel
 def _hand_to_winners(world: Int1D, reals: Float1D, house: int, side: int, lots: int) -> None:
-    """Close the head of the queue against winners, account by account, until one is left with lots that nobody takes."""
+    """Close the head of the queue against winners, account by account, until one is left with lots that nobody takes.
+
+    Whose price of bankruptcy asks most of a winner is first: the winners ranked for him serve those after him too.
+    """
     accounts, state, plan = columns_of(world, house), state_of(world, house, side), plan_of(world, house, side)
     at_ranking, at_scores, count = world[house + H_RANKING], world[house + H_SCORES], world[house + H_COUNT]
     ranking, scores = world[at_ranking : at_ranking + count], reals[at_scores : at_scores + count]
+    _sort_head(accounts, state, lots)
     while lots > 0 and state[QUEUE_HEAD] != NO_ACCOUNT:
         at = state[QUEUE_HEAD]
         asked = min(lots, accounts[ORDER_LOTS, at])
