@@ -16,9 +16,12 @@ from counterpoise.app.data import open_feed
 from counterpoise.app.output import write_frame
 from counterpoise.core.config import Config, config_hash
 from counterpoise.core.errors import ConfigError, DataError, InputError, UnknownName
+from counterpoise.core.progress import Progress, silent
 from counterpoise.core.units import Grid
 from counterpoise.market.book import Book, Levels
 from counterpoise.market.instrument import Instrument
+from counterpoise.sim.agents.agent_config import AgentMarketConfig
+from counterpoise.sim.agents.live_cascade import compare_live, with_policy
 from counterpoise.sim.leverage.cascade import Comparison, compare
 from counterpoise.sim.leverage.cascade_config import LEVERS, CascadeConfig, Policy
 
@@ -35,11 +38,36 @@ class CascadeFile(Config, frozen=True, kw_only=True):
     cascade : CascadeConfig
     data : DataConfig, optional
         A recording whose last book is the one that is hit; the price then is its best, and the density is not looked at.
+    live : AgentMarketConfig, optional
+        A market of agents with `leverage` and `shocks`, in place of all that is above: the book is theirs.
+
+    Raises
+    ------
+    ConfigError
+        If a live market and a recording, or a shock to a book, are asked for at once.
     """
 
     name: str
     cascade: CascadeConfig = CascadeConfig()
     data: DataConfig | None = None
+    live: AgentMarketConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.live is not None and (self.data is not None or self.cascade != CascadeConfig()):
+            raise ConfigError("[live] beside [data] or [cascade]; expected one: a market of agents, or a shock to a book")
+
+    @property
+    def policy(self) -> Policy:
+        """Levers of the venue, of a live market those of its first house."""
+        if self.live is None:
+            return self.cascade.policy
+        return self.live.leverage[0].policy if self.live.leverage else Policy()
+
+    def with_policy(self, policy: Policy) -> CascadeFile:
+        """The same with other levers."""
+        if self.live is None:
+            return msgspec.structs.replace(self, cascade=msgspec.structs.replace(self.cascade, policy=policy))
+        return msgspec.structs.replace(self, live=with_policy(self.live, policy))
 
 
 class CascadeReport(NamedTuple):
@@ -69,7 +97,13 @@ class CascadeReport(NamedTuple):
         return self.to_html()
 
 
-def run_cascade(config_path: Path, *, out: Path | None = None, levers: tuple[str, ...] = ()) -> CascadeReport:
+def run_cascade(
+    config_path: Path,
+    *,
+    out: Path | None = None,
+    levers: tuple[str, ...] = (),
+    progress: Progress = silent,
+) -> CascadeReport:
     """Run a configuration without its levers, with each alone and with all, and write what came of it.
 
     Parameters
@@ -80,6 +114,8 @@ def run_cascade(config_path: Path, *, out: Path | None = None, levers: tuple[str
         Folder, by default ``out/NAME``: ``comparison``, ``path``, ``by_tier`` and ``victims`` as Parquet, ``cascade.html``.
     levers : tuple of str
         Those of the configuration to look at; all of them if empty.
+    progress : Progress, optional
+        Is told the share that is done.
 
     Raises
     ------
@@ -90,6 +126,9 @@ def run_cascade(config_path: Path, *, out: Path | None = None, levers: tuple[str
     """
     config = _with_levers(load_config(config_path, CascadeFile), levers)
     folder = out or Path("out") / config.name
+    if config.live is not None:
+        report = CascadeReport(config, compare_live(config.live, progress=progress), ())
+        return report._replace(files=_write(report, folder))
     market, resting = config.cascade, None
     if config.data is not None:
         instrument, book = _last_book(config.data, config_path, folder)
@@ -99,15 +138,12 @@ def run_cascade(config_path: Path, *, out: Path | None = None, levers: tuple[str
 
 
 def _with_levers(config: CascadeFile, levers: tuple[str, ...]) -> CascadeFile:
-    policy = config.cascade.policy
+    policy = config.policy
     held = [name for name in LEVERS if getattr(policy, name) is not None]
     for name in levers:
         if name not in held:
-            raise UnknownName("lever in [cascade.policy]", name, held or LEVERS)
-    if not levers:
-        return config
-    chosen = Policy(**{name: getattr(policy, name) for name in levers})
-    return msgspec.structs.replace(config, cascade=msgspec.structs.replace(config.cascade, policy=chosen))
+            raise UnknownName("lever of the configuration", name, held or LEVERS)
+    return config.with_policy(Policy(**{name: getattr(policy, name) for name in levers})) if levers else config
 
 
 def recorded_levels(book: Book, instrument: Instrument, config: CascadeConfig) -> tuple[CascadeConfig, Levels]:

@@ -29,17 +29,18 @@ def register(app: typer.Typer) -> None:
 
 
 def cascade(
-    config: Annotated[Path, typer.Argument(help="TOML file: accounts, margin rules, book, shock, levers.", show_default=False)],
+    config: Annotated[Path, typer.Argument(help="TOML file: accounts, book or agents, shock, levers.", show_default=False)],
     policy: Annotated[list[str] | None, typer.Option("--policy", help="A lever of the file; all of them by default.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for frames and page; out/NAME by default.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Let a shock liquidate leveraged accounts into a book: price, tiers, fund, ADL, with and without each lever."""
+    """Let a shock liquidate accounts into a book, assumed, recorded or lived by agents, with and without each lever."""
     from counterpoise.app.cascade import run_cascade
     from counterpoise.app.output import note, print_json, print_table
+    from counterpoise.core.progress import progress
 
-    with kernels():
-        report = run_cascade(config, out=out, levers=tuple(policy or ()))
+    with kernels(), progress("cascade", 1.0) as show:
+        report = run_cascade(config, out=out, levers=tuple(policy or ()), progress=show)
     if as_json:
         print_json(report.frame.to_dicts())
     else:

@@ -11,6 +11,7 @@ from counterpoise.core.units import Grid, parse_duration, parse_time
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.market.tree import Node, Tree
 from counterpoise.sim.agents.fundamental import FundamentalConfig, TokenValue
+from counterpoise.sim.agents.leverage_config import LeverageConfig, ShockConfig
 from counterpoise.sim.agents.option_chain import OptionChainConfig
 from counterpoise.sim.agents.participants import (
     ArbitrageConfig,
@@ -118,6 +119,9 @@ class AgentMarketConfig(Config, frozen=True, kw_only=True):
         Each on every market.
     chains : tuple of OptionChainConfig
         Options, each chain over the perpetual of one token on one venue.
+    leverage : tuple of LeverageConfig
+        Leveraged accounts, each population on the perpetual of one token on one venue.
+    shocks : tuple of ShockConfig
     maker_bps, taker_bps : float
         Fees of the crowd, of patient traders and of us, on every venue.
     pro_maker_bps, pro_taker_bps : float
@@ -145,6 +149,8 @@ class AgentMarketConfig(Config, frozen=True, kw_only=True):
     informed: tuple[InformedConfig, ...] = (InformedConfig(),)
     arbitrage: ArbitrageConfig = ArbitrageConfig()
     chains: tuple[OptionChainConfig, ...] = ()
+    leverage: tuple[LeverageConfig, ...] = ()
+    shocks: tuple[ShockConfig, ...] = ()
     maker_bps: float = 1.0
     taker_bps: float = 3.0
     pro_maker_bps: float = -0.1
@@ -186,6 +192,7 @@ class AgentMarketConfig(Config, frozen=True, kw_only=True):
         for name in ("duration", "warm_up", "feed_latency", "funding_interval"):
             parse_duration(getattr(self, name))
         self._require_chains()
+        self._require_leverage()
         for token in self.tokens:
             if self.reach_ticks(token) > _MAX_REACH:
                 raise ConfigError(
@@ -206,6 +213,23 @@ class AgentMarketConfig(Config, frozen=True, kw_only=True):
                 raise ConfigError(f"chain of {chain.token}: {chain.days[0]} days end within the market; take later expiries")
         if len(set(homes)) < len(homes):
             raise ConfigError(f"chains are of {homes}; expected each token and venue once")
+
+    def _require_leverage(self) -> None:
+        """Each population has a perpetual of its own, and news is of tokens that there are, while the market is shown."""
+        tokens, venues = [token.name for token in self.tokens], [venue.name for venue in self.venues]
+        homes = [(leverage.token, leverage.venue) for leverage in self.leverage]
+        for token, venue in homes:
+            if token not in tokens or venue not in venues or "perp" not in self.kinds:
+                raise ConfigError(
+                    f"leverage of {token} on {venue}: expected a token of {tokens} with a perpetual on one of {venues}"
+                )
+        if len(set(homes)) < len(homes):
+            raise ConfigError(f"leverage is of {homes}; expected each token and venue once")
+        for shock in self.shocks:
+            if strange := sorted(set(shock.tokens) - set(tokens)):
+                raise ConfigError(f"shock of {strange}: expected tokens of {tokens}")
+            if parse_duration(shock.at) + parse_duration(shock.over) > parse_duration(self.duration):
+                raise ConfigError(f"shock at {shock.at} over {shock.over}: expected an end within duration = {self.duration}")
 
     @property
     def start_ns(self) -> int:
@@ -244,14 +268,14 @@ class AgentMarketConfig(Config, frozen=True, kw_only=True):
 
     def chain_instruments(self, chain: OptionChainConfig) -> tuple[Instrument, ...]:
         """Options of a chain."""
-        place = self.outrights[self.perp_of(chain)]
+        place = self.outrights[self.perp(chain)]
         price = self.tokens[place.token].price
         return chain.instruments(perp=self.instrument(place), price=price, start_ns=self.start_ns)
 
-    def perp_of(self, chain: OptionChainConfig) -> int:
-        """Market of the perpetual that a chain stands on."""
+    def perp(self, of: OptionChainConfig | LeverageConfig) -> int:
+        """Market of the perpetual that a chain or a clearing house stands on."""
         tokens, venues = [token.name for token in self.tokens], [venue.name for venue in self.venues]
-        return self.outrights.index(Place(tokens.index(chain.token), venues.index(chain.venue), "perp"))
+        return self.outrights.index(Place(tokens.index(of.token), venues.index(of.venue), "perp"))
 
     def instrument(self, place: Place) -> Instrument:
         """``venue:TOKEN-PERP`` or ``venue:TOKEN-SPOT``, in USDT; of an option the chain's."""

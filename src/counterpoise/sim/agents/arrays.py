@@ -38,6 +38,10 @@ class AgentLine(NamedTuple):
         Start of its own slices.
     sizes : (int, int)
         Their lengths.
+    funds : int
+        What its account holds beside what everyone begins with [ticks × lots of its market].
+    begins_ns : int
+        First wake; 0 for one that is staggered by the rate.
     """
 
     type: str
@@ -50,6 +54,8 @@ class AgentLine(NamedTuple):
     ints: Mapping[int, int]
     reals: Mapping[int, float]
     sizes: tuple[int, int]
+    funds: int = 0
+    begins_ns: int = 0
 
 
 class Draft:

@@ -29,6 +29,7 @@ def venue_ledger(world: AgentWorld) -> pl.DataFrame:
     """
     ex, currencies = world.ex, world.exchange.currencies
     accounts = range(RESERVED_ACCOUNTS, int(ex[x.ACCOUNT_COUNT]))
+    deposited = [world.deposit_of(account) for account in accounts]
     cost = dict.fromkeys(range(len(currencies)), 0)
     for market in range(len(world.config.places)):
         currency = int(ex[market_at(ex, market) + x.CURRENCY])
@@ -37,7 +38,7 @@ def venue_ledger(world: AgentWorld) -> pl.DataFrame:
     rows = [
         {
             "currency": name,
-            "deposited": int(world.purse[currency]) * len(accounts),
+            "deposited": sum(int(deposits[currency]) for deposits in deposited),
             "traders": sum(int(ex[money_at(ex, account, currency) + x.CASH]) for account in accounts),
             "venue": int(ex[money_at(ex, x.VENUE, currency) + x.CASH]),
             "fund": int(ex[money_at(ex, x.FUND, currency) + x.CASH]),
@@ -72,7 +73,7 @@ def agent_ledger(world: AgentWorld) -> pl.DataFrame:
 def _account(world: AgentWorld, account: int, rates: list[float]) -> tuple[float, float, float]:
     """Traded value, fees, profit of an account [USDT]."""
     ex, traded, fees = world.ex, 0.0, 0.0
-    earned = [int(ex[money_at(ex, account, c) + x.CASH]) - int(deposit) for c, deposit in enumerate(world.purse)]
+    earned = [int(ex[money_at(ex, account, c) + x.CASH]) - int(deposit) for c, deposit in enumerate(world.deposit_of(account))]
     for market, mid in enumerate(world.mid_ticks()):
         row, position = market_at(ex, market), position_at(ex, account, market)
         currency = int(ex[row + x.CURRENCY])

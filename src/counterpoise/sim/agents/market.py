@@ -6,8 +6,9 @@ are what comes of it. `docs/theory/agents.md` says who they are, what the market
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -25,13 +26,20 @@ from counterpoise.sim.exchange.kernels import layout as x
 from counterpoise.sim.exchange.kernels.orders import market_at
 from counterpoise.sim.exchange.kernels.outputs import tell_snapshot
 from counterpoise.sim.exchange.tape import tape_events
+from counterpoise.sim.leverage.accounts import Accounts
 
 __all__ = ["AgentMarket", "SimulatedMarket", "open_world", "simulate", "take_events"]
 
 
-def open_world(config: AgentMarketConfig, *, extra: Sequence[AgentLine] = (), own_accounts: int = 0) -> AgentWorld:
-    """The world at the time of its opening snapshot, which stands on its tape; `build_world` says what is `extra`."""
-    world = build_world(config, extra=extra, own_accounts=own_accounts)
+def open_world(
+    config: AgentMarketConfig,
+    *,
+    extra: Sequence[AgentLine] = (),
+    own_accounts: int = 0,
+    leveraged: Mapping[int, Accounts] = MappingProxyType({}),
+) -> AgentWorld:
+    """The world at the time of its opening snapshot, which stands on its tape; `build_world` says what the rest is."""
+    world = build_world(config, extra=extra, own_accounts=own_accounts, leveraged=leveraged)
     world.pass_unseen(config.start_ns)
     world.ex[x.SEQ] = 0
     world.widen_tape(sum(int(world.ex[market_at(world.ex, m) + side + x.COUNT]) + 1 for m, side in _sides(world)))

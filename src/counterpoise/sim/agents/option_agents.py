@@ -34,7 +34,7 @@ def chain_lines(config: AgentMarketConfig, draft: Draft, chain: OptionChainConfi
 
 def opening_ticks(config: AgentMarketConfig, chain: OptionChainConfig) -> Float1D:
     """Value of every option at the opening [ticks]."""
-    forward = config.tokens[config.outrights[config.perp_of(chain)].token].price
+    forward = config.tokens[config.outrights[config.perp(chain)].token].price
     coin, tick = chain.settle == "coin", Grid(chain.tick).size
     strike = np.array([float(instrument.strike or 0) for instrument in config.chain_instruments(chain)])
     each = 2 * len(chain.strikes)
@@ -53,7 +53,7 @@ def _chain_ints(config: AgentMarketConfig, chain: OptionChainConfig) -> dict[int
         k.K_FIRST: len(config.outrights) + sum(before.options for before in config.chains[:number]),
         k.K_COUNT: chain.options,
         k.K_STRIKES: len(chain.strikes),
-        k.K_PERP: config.perp_of(chain),
+        k.K_PERP: config.perp(chain),
         k.K_COIN: int(chain.settle == "coin"),
         k.K_OPENING_NS: config.opening_ns,
     }
@@ -61,7 +61,7 @@ def _chain_ints(config: AgentMarketConfig, chain: OptionChainConfig) -> dict[int
 
 def _chain_numbers(config: AgentMarketConfig, chain: OptionChainConfig) -> Float1D:
     """Head, expiries, options of a chain, as `kernels.chain` has them."""
-    perp = config.instrument(config.outrights[config.perp_of(chain)])
+    perp = config.instrument(config.outrights[config.perp(chain)])
     head = np.zeros(k.CHAIN_HEAD)
     head[k.K_TICK], head[k.K_PERP_TICK], head[k.K_PERP_LOTS] = Grid(chain.tick).size, perp.price_grid.size, chain.perp_lots
     head[k.K_LEVEL_SIGMA], head[k.K_FADE] = chain.level_sigma, SECOND_NS / parse_duration(chain.level_time)

@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, log
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, UInt2D
 from counterpoise.core.errors import ConfigError
+from counterpoise.core.jit import address_of
 from counterpoise.core.units import SECOND_NS, Grid
-from counterpoise.sim.agents.agent_config import AgentMarketConfig, AgentToken, Place
+from counterpoise.sim.agents.agent_config import AgentMarketConfig, AgentToken
 from counterpoise.sim.agents.arrays import AgentLine, Draft, slots
+from counterpoise.sim.agents.exchange_rules import MAX_FILLS, exchange_config
 from counterpoise.sim.agents.kernels import layout as at
 from counterpoise.sim.agents.kernels import loop, values
 from counterpoise.sim.agents.kernels.alarms import set_alarm, sort_alarms
+from counterpoise.sim.agents.kernels.clearing import wake_clearing
 from counterpoise.sim.agents.kernels.wire import position_of
+from counterpoise.sim.agents.leverage_lines import house_lines, shock_lines
 from counterpoise.sim.agents.option_agents import opening_ticks
-from counterpoise.sim.agents.option_chain import OptionChainConfig
 from counterpoise.sim.agents.population import population
 from counterpoise.sim.exchange.floor import RESERVED_ACCOUNTS, new_exchange
 from counterpoise.sim.exchange.kernels import layout as x
 from counterpoise.sim.exchange.kernels.codes import REPORT_COLUMNS
-from counterpoise.sim.exchange.kernels.control import deposit, set_tier
+from counterpoise.sim.exchange.kernels.control import deposit, open_market, set_tier
+from counterpoise.sim.exchange.kernels.orders import market_at
 from counterpoise.sim.exchange.kernels.outputs import EXCHANGE_TAPE_COLUMNS
-from counterpoise.sim.exchange.rules import ExchangeConfig, FeeTier, FundingRules, MarketRules
+from counterpoise.sim.exchange.rules import ExchangeConfig
+from counterpoise.sim.leverage.accounts import Accounts
 
-__all__ = ["AgentWorld", "build_world", "exchange_config"]
+__all__ = ["AgentWorld", "build_world"]
 
 _TAPE_ROWS: Final = 1 << 15
-_MAX_FILLS: Final = 512
-_MARGIN: Final = 6 * (2 * _MAX_FILLS + 8)  # rows that one wake may write: a few sweeps, or many orders that fill nothing
-_PPM: Final = 100  # of a bp
-_MOST_RISE: Final = 8  # highest price taken, as a multiple of that at the opening
-_COIN_GRAIN: Final = "0.0000000001"
-_MOST_OPTION_LOTS: Final = 1 << 20
-_IMPACT_CLIPS: Final = 10  # whose price the premium of funding is measured with
+_MARGIN: Final = 6 * (2 * MAX_FILLS + 8)  # rows that one wake may write: a few sweeps, or many orders that fill nothing
+_PROFESSIONALS: Final = frozenset(
+    {
+        loop.MAKER,
+        loop.TREND,
+        loop.INFORMED,
+        loop.ARBITRAGE,
+        loop.AHEAD,
+        loop.OPTION_MAKER,
+        loop.PARITY,
+        loop.CLEARING,
+    }
+)
 _CLIPS: Final = 100_000  # of each token that everyone begins with, in coins and in money
 
 
@@ -85,6 +97,10 @@ class AgentWorld:
 
         Take the rows (`clear`) before you go on.
         """
+        if self.config.leverage:
+            state = self.world, self.reals, self.rng, self.ex
+            self.world[at.CLEARING_CODE] = address_of(wake_clearing, *state, 0)
+            self.world[at.UNCROSS_CODE] = address_of(open_market, self.ex, self.tape, self.reports, 0, 0)
         return bool(loop.run(self.world, self.reals, self.rng, self.ex, self.tape, self.reports, until_ns, _MARGIN))
 
     @property
@@ -92,6 +108,15 @@ class AgentWorld:
         """Whether the tape or the reports have no room for another wake."""
         ex = self.ex
         return bool(ex[x.TAPE_ROWS] > len(self.tape) - _MARGIN or ex[x.REPORT_ROWS] > len(self.reports) - _MARGIN)
+
+    def deposit_of(self, account: int) -> Int1D:
+        """What an account began with [grains], by currency."""
+        purse = self.purse.copy()
+        for line in self.lines:
+            if line.account == account and line.funds:
+                market = market_at(self.ex, line.market)
+                purse[self.ex[market + x.CURRENCY]] += line.funds * self.ex[market + x.GRAINS]
+        return purse
 
     def clear(self) -> None:
         """Forget the rows of tape and reports."""
@@ -164,59 +189,13 @@ class AgentWorld:
         return self.world[start : start + count * at.MARKET_SIZE].reshape(count, at.MARKET_SIZE)
 
 
-def exchange_config(config: AgentMarketConfig, *, accounts: int) -> ExchangeConfig:
-    """The exchange that all venues of a config stand on: market i is place i.
-
-    Fee tier 0 is the crowd's and ours, tier 1 that of professionals.
-    """
-    tiers = (config.maker_bps, config.taker_bps), (config.pro_maker_bps, config.pro_taker_bps)
-    options = [rules for chain in config.chains for rules in _option_rules(config, chain)]
-    rules = (*(_rules(config, place) for place in config.outrights), *options)
-    orders = len(config.outrights) * _resting_orders(config) + sum(4 * c.options * c.dealer.count for c in config.chains)
-    return ExchangeConfig(
-        markets=rules,
-        fee_tiers=tuple(FeeTier(maker_ppm=round(_PPM * maker), taker_ppm=round(_PPM * taker)) for maker, taker in tiers),
-        accounts=accounts,
-        orders=1 << (2 * orders).bit_length(),
-        max_fills=_MAX_FILLS,
-        grains={chain.token: _COIN_GRAIN for chain in config.chains if chain.settle == "coin"},
-    )
-
-
-def _rules(config: AgentMarketConfig, place: Place) -> MarketRules:
-    token, perp = config.tokens[place.token], place.kind == "perp"
-    funding = FundingRules(
-        interval=config.funding_interval, impact_lots=round(_IMPACT_CLIPS * token.clip / Grid(token.lot).size)
-    )
-    return MarketRules(
-        instrument=config.instrument(place),
-        reach_ticks=config.reach_ticks(token),
-        max_price_ticks=int(_MOST_RISE * token.price / Grid(token.tick).size),
-        self_trade="allowed",
-        mark="median" if perp else "last",
-        funding=funding if perp else None,
-    )
-
-
-def _option_rules(config: AgentMarketConfig, chain: OptionChainConfig) -> Iterator[MarketRules]:
-    price = config.tokens[config.outrights[config.perp_of(chain)].token].price
-    for instrument in config.chain_instruments(chain):
-        yield MarketRules(
-            instrument=instrument,
-            reach_ticks=chain.reach_ticks(price),
-            max_price_ticks=8 * chain.reach_ticks(price),
-            max_lots=_MOST_OPTION_LOTS,
-            self_trade="cancel_oldest",
-        )
-
-
-def _resting_orders(config: AgentMarketConfig) -> int:
-    """Orders that may rest on one market."""
-    makers = sum(2 * maker.levels * maker.count for maker in config.makers)
-    return config.patient.count + makers + 4096
-
-
-def build_world(config: AgentMarketConfig, *, extra: Sequence[AgentLine] = (), own_accounts: int = 0) -> AgentWorld:
+def build_world(
+    config: AgentMarketConfig,
+    *,
+    extra: Sequence[AgentLine] = (),
+    own_accounts: int = 0,
+    leveraged: Mapping[int, Accounts] = MappingProxyType({}),
+) -> AgentWorld:
     """The world at its opening: everyone is about to wake, patient traders first, who fill the books.
 
     Parameters
@@ -226,11 +205,16 @@ def build_world(config: AgentMarketConfig, *, extra: Sequence[AgentLine] = (), o
         More agents, after those of the config: these live as they would without them.
     own_accounts : int
         Accounts of ours, numbered after all agents'.
+    leveraged : mapping of int to Accounts
+        In place of those that `config.leverage` draws, by its place there.
     """
     draft = Draft()
     draft.add_ints(np.zeros(at.HEADER, np.int64))
     lines = population(config, draft)
-    lines += [line._replace(account=2 + len(lines) + i) for i, line in enumerate(extra)]
+    last = (*extra, *house_lines(config, draft, leveraged))
+    lines += [line._replace(account=RESERVED_ACCOUNTS + len(lines) + i) for i, line in enumerate(last)]
+    accounts = len(lines) + own_accounts
+    lines += shock_lines(config)
     clock = AgentLine("clock", loop.GRID, -1, -1, -1, 0, SECOND_NS / config.fundamental.step_ns, {}, {}, (0, 0))
     lines = [clock, *lines]
     outbox = {at.OUTBOX: draft.add_ints(np.zeros(at.OUTBOX_LEN * at.OUT_SIZE, np.int64))}
@@ -241,7 +225,6 @@ def build_world(config: AgentMarketConfig, *, extra: Sequence[AgentLine] = (), o
     world[at.NOW], world[at.GRID_NS] = config.opening_ns, config.fundamental.step_ns
     seeds = np.random.SeedSequence(config.seed).spawn(3)
     rng = seeds[0].generate_state(4 * len(lines), np.uint64).reshape(len(lines), 4).astype(np.uint64)
-    accounts = len(lines) - 1 + own_accounts
     rules = exchange_config(config, accounts=accounts)
     made = AgentWorld(
         config,
@@ -365,10 +348,10 @@ def _open_accounts(made: AgentWorld) -> None:
     """Everyone begins with coins for every spot market and money for as much; professionals pay their fees."""
     ex = made.ex
     for account in range(RESERVED_ACCOUNTS, ex[x.ACCOUNT_COUNT]):
-        for currency, grains in enumerate(made.purse):
+        for currency, grains in enumerate(made.deposit_of(account)):
             deposit(ex, account, currency, grains)
     for line in made.lines:
-        if line.kind in (loop.MAKER, loop.TREND, loop.INFORMED, loop.ARBITRAGE, loop.AHEAD, loop.OPTION_MAKER, loop.PARITY):
+        if line.kind in _PROFESSIONALS:
             set_tier(ex, line.account, 1)
 
 
@@ -379,5 +362,5 @@ def _set_alarms(made: AgentWorld, rng: np.random.Generator) -> None:
     for leaf, line in enumerate(made.lines):
         at_once = line.kind in (loop.GRID, loop.PATIENT)
         wait = 0.0 if at_once else spread[leaf] / line.rate
-        made.world[tree + leaf] = opening + ceil(wait * SECOND_NS)
+        made.world[tree + leaf] = line.begins_ns or opening + ceil(wait * SECOND_NS)
     sort_alarms(made.world, tree, int(made.world[at.LEAVES]))

@@ -73,7 +73,7 @@ def rank_counterparties(
     greatest, top = 0.0, NO_ENTRY
     for at in range(accounts.shape[1]):
         scores[at] = 0.0
-        if accounts[LOTS, at] and not accounts[TAKER, at]:
+        if accounts[LOTS, at] and not accounts[TAKER, at] and not accounts[ORDER_LOTS, at]:
             top = max(top, accounts[ENTRY, at])
             if accounts[ENTRY, at] >= least_entry:
                 scores[at] = _score(accounts, at, mark, rule, coin)
@@ -131,8 +131,8 @@ def deleverage(
 ) -> int:
     """Close lots of a taker's order against counterparties by rank, at its price of bankruptcy; returns lots closed.
 
-    Only who is in profit is ranked, and who would lose by it is passed over. The ranking is made again when the mark has moved
-    by `rerank` keys, and, of those who do not lose by it, when it is used up.
+    Only who is in profit is ranked; who would lose by it, or is being liquidated himself, is passed over. The ranking is made
+    again when the mark has moved by `rerank` keys, and, of those who do not lose by it, when it is used up.
     """
     broke = bankruptcy_key(accounts, at, coin)
     if abs(mark - state[RANK_KEY]) >= rerank:
@@ -149,7 +149,7 @@ def deleverage(
             if rank_counterparties(accounts, state, ranking, scores, mark, broke, rule, coin) == 0:
                 break
         victim = ranking[state[RANK_AT]]
-        taken = min(lots - done, accounts[LOTS, victim])
+        taken = 0 if accounts[ORDER_LOTS, victim] else min(lots - done, accounts[LOTS, victim])
         if taken == 0 or accounts[ENTRY, victim] < broke:
             state[RANK_AT] += 1
         else:

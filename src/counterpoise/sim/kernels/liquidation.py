@@ -57,6 +57,7 @@ __all__ = [
     "WEIGHTING",
     "bankruptcy_key",
     "book_account",
+    "close_for",
     "close_lots",
     "debt_of",
     "enqueue",
@@ -264,7 +265,14 @@ def close_lots(
 
     `cash` is the state's slot of who buys; its lots are in the next slot.
     """
-    got = worth(lots, key, coin)
+    close_for(accounts, state, at, lots, worth(lots, key, coin), broke, cash, fee_ppm, coin)
+
+
+@inner_kernel
+def close_for(
+    accounts: Int2D, state: Int1D, at: int, lots: int, got: int, broke: int, cash: int, fee_ppm: int, coin: int
+) -> None:
+    """As `close_lots`, for the worth that several prices brought together."""
     paid = max(got, least_worth(accounts, at, lots, broke, coin))
     accounts[COLLATERAL, at] += paid - release(accounts, at, lots, coin)
     accounts[LOTS, at] -= lots

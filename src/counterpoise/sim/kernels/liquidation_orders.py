@@ -51,7 +51,7 @@ from counterpoise.sim.kernels.liquidation import (
     tier_of,
 )
 
-__all__ = ["liquidate", "mark_of", "put_level"]
+__all__ = ["finish_order", "liquidate", "mark_of", "put_level", "to_backstop"]
 
 _MILLION: Final = 1_000_000
 
@@ -125,7 +125,7 @@ def _sell(
 
 
 @kernel
-def _to_backstop(accounts: Int2D, state: Int1D, at: int, lots: int, mark: int, plan: Int1D) -> int:
+def to_backstop(accounts: Int2D, state: Int1D, at: int, lots: int, mark: int, plan: Int1D) -> int:
     """Hand lots to the backstop at a discount to the mark, as far as its capacity and the fund go; returns lots."""
     free = min(lots, plan[BACKSTOP] - state[BACKSTOP_LOTS])
     if free <= 0:
@@ -139,7 +139,7 @@ def _to_backstop(accounts: Int2D, state: Int1D, at: int, lots: int, mark: int, p
 
 
 @kernel
-def _finish(
+def finish_order(
     accounts: Int2D, state: Int1D, heads: Int1D, at: int, mark: int, plan: Int1D, rates: Float1D, cums: Float1D, scale: float
 ) -> None:
     """Take a filled order off the queue; what is left of the position is queued again, or listed."""
@@ -182,7 +182,7 @@ def _close_order(
     """
     index = (1 - plan[SIDE]) >> 1
     cash = state[MARKET_CASH] + state[BACKSTOP_CASH]
-    taken = _to_backstop(accounts, state, at, lots, mark, plan)
+    taken = to_backstop(accounts, state, at, lots, mark, plan)
     sold = _sell(book, accounts, state, at, lots - taken, shift, floor, uniform, plan, lowest, False)
     handed = 0
     best = book[index * HEAD + BEST]
@@ -236,6 +236,6 @@ def liquidate(
         by_tier[tier] += row[P_VALUE] - before
         left -= done
         if accounts[ORDER_LOTS, at] == 0:
-            _finish(accounts, state, heads, at, mark_of(book, index, shift, mark, lowest), plan, rates, cums, scale)
+            finish_order(accounts, state, heads, at, mark_of(book, index, shift, mark, lowest), plan, rates, cums, scale)
         if done < lots:
             return

@@ -14,12 +14,12 @@ from counterpoise.sim.kernels import cascade as steps
 from counterpoise.sim.kernels import cascade_codes as codes
 from counterpoise.sim.kernels import liquidation as books
 from counterpoise.sim.leverage.accounts import Accounts
-from counterpoise.sim.leverage.cascade_config import CascadeConfig
+from counterpoise.sim.leverage.cascade_config import CascadeConfig, Policy
 from counterpoise.sim.leverage.coin_accounts import CoinAccounts
 
-__all__ = ["Run", "advance", "open_run", "side_of"]
+__all__ = ["ADL_RULES", "Run", "account_columns", "advance", "lever_plan", "open_run", "side_of"]
 
-_ADL_RULES: Final = {"binance": 0, "bybit": 1, "okx": 2}
+ADL_RULES: Final = {"binance": 0, "bybit": 1, "okx": 2}
 
 
 class Run(NamedTuple):
@@ -70,7 +70,7 @@ def open_run(config: CascadeConfig, accounts: Accounts | CoinAccounts, resting: 
     side, full = side_of(config), _depth(config, resting)
     plan = _plan(config)
     start = int(plan[codes.START])
-    columns, state = _columns(accounts, side, config.coin), np.zeros(books.STATE_SIZE, np.int64)
+    columns, state = account_columns(accounts, side=side, coin=config.coin), np.zeros(books.STATE_SIZE, np.int64)
     books.open_state(state, round(config.fund_settle / config.unit), start)
     tiers = config.margin_rules.tiers
     rates = tiers.rates + config.margin_rules.fee
@@ -139,40 +139,58 @@ def _recorded_depth(resting: Levels, side: int, reach: int) -> Int1D:
 
 
 def _plan(config: CascadeConfig) -> Int1D:
-    policy, side, start, every = config.policy, side_of(config), config.start_ticks, parse_duration(config.step)
+    side, start, every = side_of(config), config.start_ticks, parse_duration(config.step)
+    plan = lever_plan(config.policy, start_ticks=start, lot_value=config.lot_value, every_ns=every)
+    plan[codes.SIDE], plan[codes.START], plan[codes.COIN] = side, side * start, config.coin
+    plan[codes.SHOCK_KEYS] = _ticks(start, abs(config.shock_bps))
+    plan[codes.SHOCK_STEPS] = _steps(config.shock_over, every) if config.shock_over else 1
+    plan[codes.FEE_PPM] = round(config.fee_bps * 100)
+    plan[codes.ADL_RULE] = ADL_RULES[config.margin_rules.adl] if config.adl else -1
+    plan[codes.RERANK] = _ticks(start, config.rerank_bps)
+    return plan
 
-    def ticks(bps: float) -> int:
-        return max(1, round(start * bps * BPS))
 
-    def duration(text: str) -> int:
-        return max(1, -(-parse_duration(text) // every))
+def lever_plan(policy: Policy, *, start_ticks: int, lot_value: float, every_ns: int) -> Int1D:
+    """A plan with the levers of the exchange in it, all else zero.
 
+    Parameters
+    ----------
+    policy : Policy
+    start_ticks : int
+    lot_value : float
+        Of a lot at the start [quote].
+    every_ns : int
+        A step.
+    """
     plan = np.zeros(codes.PLAN_SIZE, np.int64)
     plan[[codes.THROTTLE, codes.BAND, codes.AUCTION_TICKS, codes.FACTOR_AFTER]] = codes.NONE
-    plan[codes.SIDE], plan[codes.START], plan[codes.COIN] = side, side * start, config.coin
-    plan[codes.SHOCK_KEYS] = ticks(abs(config.shock_bps))
-    plan[codes.SHOCK_STEPS] = duration(config.shock_over) if config.shock_over else 1
-    plan[codes.FEE_PPM] = round(config.fee_bps * 100)
-    plan[codes.ADL_RULE] = _ADL_RULES[config.margin_rules.adl] if config.adl else -1
-    plan[codes.RERANK] = ticks(config.rerank_bps)
     plan[codes.WINDOW] = plan[codes.HALT] = 1
     plan[codes.FRACTION_PPM] = 1_000_000 if policy.partial is None else round(policy.partial.share * 1e6)
     if policy.throttle is not None:
-        plan[codes.THROTTLE] = max(1, round(policy.throttle.value_per_s * every / SECOND_NS / config.lot_value))
+        plan[codes.THROTTLE] = max(1, round(policy.throttle.value_per_s * every_ns / SECOND_NS / lot_value))
     if policy.band is not None:
-        plan[codes.BAND] = ticks(policy.band.width_bps)
+        plan[codes.BAND] = _ticks(start_ticks, policy.band.width_bps)
     if policy.auction is not None:
-        plan[codes.AUCTION_TICKS] = ticks(policy.auction.trigger_bps)
-        plan[codes.WINDOW], plan[codes.HALT] = duration(policy.auction.window), duration(policy.auction.halt)
+        plan[codes.AUCTION_TICKS] = _ticks(start_ticks, policy.auction.trigger_bps)
+        plan[codes.WINDOW], plan[codes.HALT] = _steps(policy.auction.window, every_ns), _steps(policy.auction.halt, every_ns)
     if policy.margin is not None:
-        plan[codes.FACTOR_AFTER] = ticks(policy.margin.after_bps)
+        plan[codes.FACTOR_AFTER] = _ticks(start_ticks, policy.margin.after_bps)
     if policy.backstop is not None:
-        plan[codes.BACKSTOP] = round(policy.backstop.value / config.lot_value)
+        plan[codes.BACKSTOP] = round(policy.backstop.value / lot_value)
         plan[codes.BACKSTOP_DISCOUNT] = round(policy.backstop.discount_bps * 100)
     return plan
 
 
-def _columns(accounts: Accounts | CoinAccounts, side: int, coin: int) -> Int2D:
+def _ticks(start_ticks: int, bps: float) -> int:
+    return max(1, round(start_ticks * bps * BPS))
+
+
+def _steps(text: str, every_ns: int) -> int:
+    return max(1, -(-parse_duration(text) // every_ns))
+
+
+def account_columns(accounts: Accounts | CoinAccounts, *, side: int, coin: int = 0) -> Int2D:
+    """(fields, n) of `counterpoise.sim.kernels.liquidation`, in the keys of a side."""
     fields = books.INVERSE_FIELDS if isinstance(accounts, CoinAccounts) else books.ACCOUNT_FIELDS
     columns = np.zeros((fields, len(accounts.wallet)), np.int64)
     columns[books.LOTS] = np.abs(accounts.signed_lots)

@@ -51,7 +51,9 @@ __all__ = [
     "A_REALS",
     "A_SENT",
     "A_STREAM",
+    "CALL",
     "CANCEL",
+    "CLEARING_CODE",
     "EMAS",
     "FACTORS",
     "GRID_NS",
@@ -108,6 +110,8 @@ __all__ = [
     "TOKEN_ROWS",
     "TOKEN_SIZE",
     "TREE",
+    "UNCROSS",
+    "UNCROSS_CODE",
     "VARS",
     "V_ACTIVITY",
     "V_CLUSTER",
@@ -123,7 +127,7 @@ __all__ = [
 ]
 
 OUTBOX_LEN: Final = 128  # requests of one wake at most
-OUT_WHAT: Final = 0  # PLACE, AMEND, CANCEL or KEEP
+OUT_WHAT: Final = 0  # PLACE, AMEND, CANCEL, KEEP, CALL or UNCROSS
 OUT_TARGET: Final = 1  # a market to place in, or the number of an order
 OUT_SIDE: Final = 2
 OUT_KIND: Final = 3
@@ -135,6 +139,8 @@ PLACE: Final = 0
 AMEND: Final = 1
 CANCEL: Final = 2
 KEEP: Final = 3  # the venue itself: hear of the index, set the mark, pay funding
+CALL: Final = 4  # the venue: from now on orders only rest
+UNCROSS: Final = 5  # what is crossed trades at one price, then the market is open
 
 NEVER: Final = 2**62  # an alarm that does not ring
 
@@ -158,6 +164,8 @@ MESSAGES: Final = 15  # orders, amends and cancels sent
 REFUSED: Final = 16  # of them refused by the exchange
 OUTBOX: Final = 17  # requests of the agent that is awake
 OUT_COUNT: Final = 18
+CLEARING_CODE: Final = 19  # where the code of `wake_clearing` begins, in this process
+UNCROSS_CODE: Final = 20  # alike, of `open_market`
 HEADER: Final = 24
 
 # an agent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from counterpoise.core.arrays import Float1D, Int1D, Int2D, UInt2D
-from counterpoise.core.jit import borrow, inner_kernel, kernel
+from counterpoise.core.jit import borrow, call_at, inner_kernel, kernel
 from counterpoise.sim.agents.kernels.ahead import wake_ahead
 from counterpoise.sim.agents.kernels.alarms import first_alarm, set_alarm
 from counterpoise.sim.agents.kernels.arbitrage import wake_arbitrage
@@ -18,7 +18,9 @@ from counterpoise.sim.agents.kernels.layout import (
     AGENT_ROWS,
     AGENT_SIZE,
     AMEND,
+    CALL,
     CANCEL,
+    CLEARING_CODE,
     GRID_NS,
     LEAVES,
     MESSAGES,
@@ -36,6 +38,8 @@ from counterpoise.sim.agents.kernels.layout import (
     PLACE,
     REFUSED,
     TREE,
+    UNCROSS,
+    UNCROSS_CODE,
 )
 from counterpoise.sim.agents.kernels.maker import wake_maker
 from counterpoise.sim.agents.kernels.metaorder import wake_metaorder
@@ -44,18 +48,20 @@ from counterpoise.sim.agents.kernels.option_maker import wake_option_maker
 from counterpoise.sim.agents.kernels.parity import wake_parity
 from counterpoise.sim.agents.kernels.patient import wake_patient
 from counterpoise.sim.agents.kernels.prints import hear
+from counterpoise.sim.agents.kernels.shock import wake_shock
 from counterpoise.sim.agents.kernels.statistics import observe
 from counterpoise.sim.agents.kernels.taker import wake_informed, wake_trend
 from counterpoise.sim.agents.kernels.values import move_values
 from counterpoise.sim.agents.kernels.venues import keep_venues
-from counterpoise.sim.exchange.kernels.codes import IMMEDIATE
-from counterpoise.sim.exchange.kernels.control import keep_time, set_index
+from counterpoise.sim.exchange.kernels.codes import AUCTION, IMMEDIATE
+from counterpoise.sim.exchange.kernels.control import keep_time, set_index, set_status
 from counterpoise.sim.exchange.kernels.layout import FILLED, REPORT_ROWS, TAPE_ROWS
 from counterpoise.sim.exchange.kernels.requests import amend, cancel, place_with
 
 __all__ = [
     "AHEAD",
     "ARBITRAGE",
+    "CLEARING",
     "CROWD",
     "GRID",
     "INFORMED",
@@ -65,6 +71,7 @@ __all__ = [
     "OPTION_MAKER",
     "PARITY",
     "PATIENT",
+    "SHOCK",
     "TREND",
     "run",
 ]
@@ -81,6 +88,8 @@ AHEAD: Final = 8
 OPTION_MAKER: Final = 9
 OPTION_FLOW: Final = 10
 PARITY: Final = 11
+CLEARING: Final = 12  # compiled apart, by whoever has such a house
+SHOCK: Final = 13
 
 
 @kernel
@@ -125,6 +134,10 @@ def run(
                 answer = amend(ex, tape, reports, now, target, price, lots)
             elif what == CANCEL:
                 answer = cancel(ex, tape, reports, now, target)
+            elif what == CALL:
+                set_status(ex, target, AUCTION)
+            elif what == UNCROSS:
+                call_at(world[UNCROSS_CODE], (ex, tape, reports, now, target))
             else:
                 set_index(ex, target, price)
                 keep_time(ex, tape, reports, now, target)
@@ -178,6 +191,10 @@ def _wake(world: Int1D, reals: Float1D, rng: UInt2D, ex: Int1D, agent: int) -> i
         return wake_option_flow(world, reals, rng, ex, agent)
     if kind == PARITY:
         return wake_parity(world, reals, rng, ex, agent)
+    if kind == CLEARING:
+        return call_at(world[CLEARING_CODE], (world, reals, rng, ex, agent))
+    if kind == SHOCK:
+        return wake_shock(world, reals, agent)
     move_values(world, reals, rng, world[agent + A_STREAM])
     observe(world, reals, ex)
     keep_venues(world, reals)

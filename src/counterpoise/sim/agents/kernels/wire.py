@@ -8,6 +8,7 @@ from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.jit import inner_kernel, kernel
 from counterpoise.sim.agents.kernels.layout import (
     AMEND,
+    CALL,
     CANCEL,
     KEEP,
     M_COINS,
@@ -29,6 +30,7 @@ from counterpoise.sim.agents.kernels.layout import (
     PRINT_SIZE,
     PRINTS_LEN,
     S_MID,
+    UNCROSS,
 )
 from counterpoise.sim.exchange.kernels.codes import IMMEDIATE, LIMIT, POST_ONLY
 from counterpoise.sim.exchange.kernels.layout import PRICE, SIDE
@@ -39,8 +41,10 @@ __all__ = [
     "IMMEDIATE",
     "LIMIT",
     "POST_ONLY",
+    "begin_auction",
     "best_lots",
     "best_price",
+    "end_auction",
     "keep",
     "log_mid",
     "lots_left",
@@ -122,3 +126,15 @@ def keep(world: Int1D, market: int, index: int) -> None:
     """Ask for a market to be brought to this time, with a price of its index."""
     row = _write(world, KEEP, market)
     world[row + OUT_PRICE] = index
+
+
+@kernel
+def begin_auction(world: Int1D, market: int) -> None:
+    """Ask the venue to let orders only rest in a market."""
+    _write(world, CALL, market)
+
+
+@kernel
+def end_auction(world: Int1D, market: int) -> None:
+    """Ask the venue to match what is crossed at one price and to open the market; ask again while it is not open."""
+    _write(world, UNCROSS, market)
