@@ -76,6 +76,8 @@ LAWS = {
     "woken at random": Law("balanced", BalancedConfig(), AT_RANDOM),
     "woken at random, sizes of the touch": Law("balanced", BalancedConfig(display=1.0), AT_RANDOM),
     "all three": Law("balanced", BalancedConfig(sizes="market", display=1.0), AT_RANDOM),
+    "ours, three times the band": Law("balanced", BalancedConfig(band=0.015)),
+    "all three, three times the band": Law("balanced", BalancedConfig(sizes="market", display=1.0, band=0.015), AT_RANDOM),
     "all three, turns and kinds": Law(
         "balanced", BalancedConfig(sizes="market", display=1.0, mix_bps=0.3, join=0.3), AT_RANDOM
     ),

@@ -9,6 +9,7 @@ import pytest
 
 from counterpoise.balance.basket.balanced import Balanced, BalancedConfig, TokenPlan, _best
 from counterpoise.balance.disguise.clock_law import ClockLaw
+from counterpoise.balance.disguise.size_law import SizeLaw
 from counterpoise.balance.execution import CancelOrder, PlaceOrder, Seen
 from counterpoise.core.arrays import Float1D
 from counterpoise.core.errors import InputError, UnknownName
@@ -182,6 +183,18 @@ def test_what_it_cannot_do_is_refused() -> None:
             config=BalancedConfig(),
             rng=np.random.default_rng(0),
         )
+    for terms, laws in (({"sizes": "market"}, None), ({"sizes": "market"}, [SizeLaw.around(5)]), ({}, [SizeLaw.around(5)] * 4)):
+        with pytest.raises(InputError, match="laws of sizes"):
+            Balanced(
+                "b",
+                CONFIG.instruments,
+                plan=plan(np.array([3.0, 60.0])),
+                forecast=NO_VIEW,
+                share=np.full(4, 0.5),
+                config=BalancedConfig(**terms),
+                rng=np.random.default_rng(0),
+                sizes=laws,
+            )
     for tokens, error in ((("BTC",), UnknownName), (("BTC", "ETH", "SOL"), InputError)):
         with pytest.raises(error):
             Balanced(

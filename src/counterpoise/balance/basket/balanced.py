@@ -142,12 +142,13 @@ class Balanced:
     rng : numpy.random.Generator
         Draws sizes, times, and who takes turns.
     sizes : sequence of SizeLaw, optional
-        Of each market's children; without, from half to one and a half times what `config.child` says.
+        Of each market's children, where `config.sizes` is "market".
 
     Raises
     ------
     InputError
-        If a token of the plan has no instrument, an instrument no place in the plan, or a plan changes its side.
+        If a token of the plan has no instrument, an instrument no place in the plan, a plan changes its side, or laws of sizes
+        are not what the config says.
     """
 
     def __init__(
@@ -175,8 +176,8 @@ class Balanced:
         self._unit: Final = np.array([i.qty_grid.size * float(i.multiplier) for i in self.instruments])
         self._span_s: Final = (int(plan.times_ns[-1]) - int(plan.times_ns[0])) / SECOND_NS
         rate = self._whole[self._token] * share / self._span_s / self._unit
-        child = rate * parse_duration(config.child) / SECOND_NS
-        self._sizes: Final = [SizeLaw.around(lots) for lots in child] if sizes is None else list(sizes)
+        self._child: Final = rate * parse_duration(config.child) / SECOND_NS  # lots
+        self._sizes: Final = self._laws(sizes)
         self._shown: Final = [0] * len(self.instruments)  # lots of each market's last order
         self._due_ns: Final = np.zeros(len(self.instruments), np.int64)  # when each is decided on next
         self._rest_ns: Final = parse_duration(config.rest)
@@ -197,6 +198,12 @@ class Balanced:
             leash_bps=self._config.leash_bps,
             reach_bps=self._config.reach_bps,
         )
+
+    def _laws(self, sizes: Sequence[SizeLaw] | None) -> list[SizeLaw]:
+        given = 0 if sizes is None else len(sizes)
+        if given != (len(self.instruments) if self._config.sizes == "market" else 0):
+            raise InputError(f"{given} laws of sizes; expected one a market where config.sizes is 'market', none otherwise")
+        return [SizeLaw.around(lots) for lots in self._child] if sizes is None else list(sizes)
 
     @property
     def start_ns(self) -> int:
@@ -250,28 +257,28 @@ class Balanced:
         due = self._due(ts_ns)
         stances = self._stances(ts_ns, signals, bid, ask)
         room = self._whole - np.bincount(self._token, sum(self._lots()) * self._unit)
-        legs, actions = list(self._legs.values()), list[Action]()
-        ending = ts_ns + self._rest_ns > self.plan.times_ns[-1]
+        resting_ends = ts_ns + self._rest_ns > self.plan.times_ns[-1]
+        actions: list[Action] = []
         for number in np.flatnonzero(due & sound).tolist():
-            if ending and stances[number] is not Stance.CROSS:
-                continue
-            token, unit = self._token[number], self._unit[number]
-            lots = self._lots_of(number, tops[number], stances[number], most=int(room[token] / unit + 1e-9))
-            new = legs[number].step(tops[number], stances[number], lots=lots)
-            for action in new:
-                if isinstance(action, PlaceOrder):
-                    self._shown[number] = action.order.qty_lots
-                    self._due_ns[number] = max(self._due_ns[number], ts_ns + self._rest_ns)
-                    room[token] -= unit * action.order.qty_lots
-            actions += new
+            if stances[number] is Stance.CROSS or not resting_ends:
+                actions += self._send(number, ts_ns, tops[number], stances[number], room)
         return actions
 
-    def _lots_of(self, number: int, top: TopOfBook, stance: Stance, *, most: int) -> int:
-        """Size of a market's next child."""
-        if self._config.display and stance is not Stance.CROSS:
+    def _send(self, number: int, ts_ns: int, top: TopOfBook, stance: Stance, room: Float1D) -> list[Action]:
+        """What a market's leg does now; `room` is what may yet be sent of each token, and is kept so."""
+        token, unit, config = self._token[number], self._unit[number], self._config
+        most = int(room[token] / unit + 1e-9)
+        if config.display and stance is not Stance.CROSS:
             stands = top.bid_lots if self._side[number] > 0 else top.ask_lots
-            most = min(most, max(int(self._config.display * self._rng.uniform(0.5, 1.5) * stands), 1))
-        return self._sizes[number].draw(self._rng, most=most, last=self._shown[number])
+            most = min(most, max(int(config.display * self._rng.uniform(0.5, 1.5) * stands), 1))
+        lots = self._sizes[number].draw(self._rng, most=most, last=self._shown[number])
+        actions = self._legs[self.instruments[number].id].step(top, stance, lots=lots)
+        for action in actions:
+            if isinstance(action, PlaceOrder):
+                self._shown[number] = action.order.qty_lots
+                self._due_ns[number] = max(self._due_ns[number], ts_ns + self._rest_ns)
+                room[token] -= unit * action.order.qty_lots
+        return actions
 
     def _due(self, ts_ns: int) -> Bool1D:
         """Which markets are decided on now; for these the next time, taste and kind of order are drawn."""
