@@ -103,7 +103,7 @@ def test_rules_name_their_source() -> None:
 HIDDEN: Final = BalancedConfig(sizes="market", clock=ClockLaw(every="500ms", most="3s"), display=1.0, mix_bps=0.3, join=0.3)
 
 
-def sent(config: BalancedConfig, *, every: str) -> pl.DataFrame:
+def sent(config: BalancedConfig, *, every: str | ClockLaw) -> pl.DataFrame:
     """All that the balanced execution sent on a market of agents, a token bought and another sold."""
     market = agent_market_config(seed=8, duration="60s", tokens=2, venues=1)
     times = market.start_ns + np.array([2, 50]) * SECOND_NS
@@ -118,7 +118,11 @@ def sent(config: BalancedConfig, *, every: str) -> pl.DataFrame:
         sizes=[SizeLaw.like([20, 50, 100, 500, 2_000, 9_000], mean=900.0)] * 4 if config.sizes == "market" else None,
     )
     venue, rows = AgentVenue(market, latency=ConstantLatency(order="5ms", ack="5ms", feed="5ms")), dict[str, dict[str, Any]]()
-    for ts in range(market.start_ns + SECOND_NS, market.end_ns, parse_duration(every)):
+    span = market.start_ns + SECOND_NS, market.end_ns
+    wakes = (
+        range(*span, parse_duration(every)) if isinstance(every, str) else every.times(*span, np.random.default_rng(2)).tolist()
+    )
+    for ts in wakes:
         venue.advance(ts)
         list(venue.market())
         for event in venue.events():
@@ -149,9 +153,16 @@ def sent(config: BalancedConfig, *, every: str) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("config", "every"), [(BalancedConfig(), "1s"), (BalancedConfig(), "250ms"), (HIDDEN, "250ms"), (HIDDEN, "1s")]
+    ("config", "every"),
+    [
+        (BalancedConfig(), "1s"),
+        (BalancedConfig(), "250ms"),
+        (HIDDEN, "250ms"),
+        (HIDDEN, "1s"),
+        (HIDDEN, ClockLaw(every="300ms", most="2s")),
+    ],
 )
-def test_the_balanced_execution_behaves(config: BalancedConfig, every: str) -> None:
+def test_the_balanced_execution_behaves(config: BalancedConfig, every: str | ClockLaw) -> None:
     orders = sent(config, every=every)
     assert orders.height > 20
     assert orders["withdrawn"].any()
