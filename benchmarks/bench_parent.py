@@ -32,7 +32,8 @@ from counterpoise.runtime.session import Session
 from counterpoise.sim.fees import Fees
 from counterpoise.sim.latency import LognormalLatency
 from counterpoise.sim.replay.venue import SimVenue
-from counterpoise.sim.synthetic.market import SyntheticConfig, SyntheticMarket
+from counterpoise.sim.synthetic.market import SyntheticFeed
+from counterpoise.sim.synthetic.market_config import default_config
 
 PERP = Instrument(
     venue="testex", symbol="XUSD", kind=InstrumentKind.PERP, base="X", quote="USD", settle="USD", tick="0.1", lot="1"
@@ -84,7 +85,7 @@ def run(seed: int, *, seconds: int = 600) -> tuple[int, float, float]:
 
 def session_step(folder: Path) -> float:
     """Median seconds of a step of a session, venue and journal with it."""
-    market = SyntheticMarket(SyntheticConfig(seed=1, duration="5m"))
+    market = SyntheticFeed(default_config(seed=1, duration="5m"))
     instrument = market.instruments[0]
     start, end = market.span_ns
     config = ParentConfig(side="buy", qty="20", slice="5s", max_participation=0.3)
