@@ -50,7 +50,7 @@ def iceberg_peaks(qty_lots: int, *, peak_lots: int, spread: float, rng: np.rando
     if qty_lots <= 0 or peak_lots <= 0 or not 0 <= spread < 1:
         raise InputError(f"an iceberg needs lots, a peak and a spread in [0, 1); found {qty_lots}, {peak_lots} and {spread}")
     low, high = ceil(peak_lots * (1 - spread)), int(peak_lots * (1 + spread))
-    if low < least_lots and qty_lots > low:
+    if low < min(least_lots, qty_lots):
         raise InputError(f"the smallest peak would be {low} lots, and the venue takes {least_lots} or more; take a larger peak")
     peaks: list[int] = []
     left = qty_lots

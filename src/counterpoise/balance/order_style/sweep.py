@@ -59,8 +59,8 @@ def sweep_lots(levels: Levels, *, side: int, limit_ticks: int, left_lots: int, l
 class Sweep(SingleOrder):
     """Takes what the book shows at its limit or better, at once, whenever that is worth taking; else it shows nothing.
 
-    It keeps the book from the events that it sees, looks at the best 64 levels, and rests after each attempt so that the book can
-    tell what became of it.
+    It keeps the book from the events that it sees, looks at the best 64 levels, and rests after each attempt until the book can
+    have told what became of it.
 
     Parameters
     ----------
@@ -88,7 +88,9 @@ class Sweep(SingleOrder):
     ) -> None:
         super().__init__(instrument, name=name, side=side, qty_lots=qty_lots, start_ns=start_ns, end_ns=end_ns)
         if limit_ticks <= 0 or least_lots <= 0:
-            raise InputError(f"{name}: a sweep needs a limit and a least above 0, found {limit_ticks} ticks and {least_lots} lots")
+            raise InputError(
+                f"{name}: a sweep needs a limit and a least above 0, found {limit_ticks} ticks and {least_lots} lots"
+            )
         self.limit_ticks, self.least_lots = limit_ticks, least_lots
         self.book: Final = Book()
         self._rest_ns: Final = parse_duration(rest)

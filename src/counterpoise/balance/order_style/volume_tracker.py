@@ -11,7 +11,6 @@ from counterpoise.balance.execution import Action, Seen, Standing
 from counterpoise.balance.parent import Parent
 from counterpoise.balance.schedule.volume import updated_vwap
 from counterpoise.core.arrays import Float1D
-from counterpoise.core.errors import InputError
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import Order
 from counterpoise.market.venue import VenueEvent

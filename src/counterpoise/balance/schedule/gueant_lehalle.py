@@ -41,7 +41,7 @@ class GueantLehalle(NamedTuple):
 
 
 def gueant_lehalle(units: int, *, model: MakerModel, penalty: float, steps: int, drift: float = 0.0) -> GueantLehalle:
-    """Most of E[−exp(−γ (cash + q_T (S_T − b)))] when one limit order of one unit, δ above the mid, is filled at rate A e^(−κδ).
+    """Most of E[−exp(−γ (cash + q_T (S_T − b)))] when an order of one unit, δ above the mid, is filled at rate A e^(−κδ).
 
         w′_q = (αq² − βq) w_q − η w_{q−1},    w_0 = 1,    w_q(T) = e^(−κbq)
         α = ½ κγσ²,    β = κμ,    η = A (1 + γ/κ)^(−(1 + κ/γ))

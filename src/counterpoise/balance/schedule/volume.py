@@ -75,8 +75,8 @@ def updated_vwap(qty_lots: int, *, times_ns: Int1D, volume: Float1D, seen: Float
 
     Notes
     -----
-    The level alone is updated: what is left of the order is spread by the past's curve as before, but how much should be done by
-    now follows the share of the day's volume that has passed.
+    The level alone is updated: what is left of the order is spread by the past's curve as before, but how much should be done
+    by now follows the share of the day's volume that has passed.
 
     Examples
     --------
@@ -126,7 +126,9 @@ def level_certainty(days: Float2D) -> float:
     """
     volume = np.asarray(days, np.float64)
     if volume.ndim != 2 or min(volume.shape) < 2 or not np.isfinite(volume).all() or (volume < 0).any() or not volume.any():
-        raise InputError(f"expected volume of two days or more in two slices or more, finite and >= 0; found shape {volume.shape}")
+        raise InputError(
+            f"expected volume of two days or more in two slices or more, finite and >= 0; found shape {volume.shape}"
+        )
     curve = volume.mean(axis=0)
     level = volume.sum(axis=1) / curve.sum()
     expected = np.outer(level, curve)

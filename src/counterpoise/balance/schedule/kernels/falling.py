@@ -18,8 +18,8 @@ _PIECE = 16.0  # e^16 leaves room in a float64 for what is scaled by it
 def advance(value: Float1D, leave: Float1D, gain: Float1D) -> None:
     """value ← e^B value with −leave_q on the diagonal of B and gain_q at (q, q−1); gain is not below 0, gain_0 is not read.
 
-    A series of positive terms, e^B = e^{−c} Σ (cI + B)ⁿ/n! with c no less than any `leave`: each entry is right to rounding times
-    the number of terms, however small it is beside the others. Pieces are so short that e^c stays small.
+    A series of positive terms, e^B = e^{−c} Σ (cI + B)ⁿ/n! with c no less than any `leave`: each entry is right to rounding
+    times the number of terms, however small it is beside the others. Pieces are so short that e^c stays small.
     """
     top = 0.0
     for q in range(len(value)):
