@@ -205,6 +205,15 @@ def test_a_tracker_follows_what_others_traded() -> None:
         assert of.parent.schedule.cumulative_lots.tolist() == expected.cumulative_lots.tolist()
 
 
+def test_a_tracker_takes_what_it_did_not_see_as_the_past_had_it() -> None:
+    curve, edges = np.array([4.0, 3, 2, 1, 1, 2, 3, 4]) * 10, T0 + np.arange(1, 10) * SECOND_NS
+    of = tracker(curve, 20.0)
+    for i, market_lots in ((3, 7), (4, 37)):
+        of.step(int(edges[i]), {PERP.id: Seen(TOP, market_lots)})
+    expected = updated_vwap(200, times_ns=edges, volume=curve, seen=np.array([40.0, 30, 20, 30]), certainty=20.0)
+    assert of.parent.schedule.cumulative_lots.tolist() == expected.cumulative_lots.tolist()
+
+
 def test_a_tracker_wants_a_slice_of_volume_for_each_of_the_schedule() -> None:
     with pytest.raises(InputError, match="3 slices have 4 increasing edges"):
         tracker(np.ones(3), 1.0)

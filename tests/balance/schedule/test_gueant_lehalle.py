@@ -87,7 +87,7 @@ def test_what_hurries() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 12), st.floats(0, 60), st.integers(0, 2**32 - 1))
-def test_kernel_is_the_matrix_exponential(n: int, most: float, seed: int) -> None:
+def test_kernel_equals_its_naive_twin(n: int, most: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     value, leave, gain = rng.random(n), most * rng.random(n) - 1, 3 * rng.random(n)
     expected = naive_falling.advance(value, leave, gain)

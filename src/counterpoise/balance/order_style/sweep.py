@@ -42,6 +42,7 @@ def sweep_lots(levels: Levels, *, side: int, limit_ticks: int, left_lots: int, l
 
     Examples
     --------
+    >>> import numpy as np
     >>> asks = Levels(np.array([100, 101, 103]), np.array([5, 20, 50]))
     >>> sweep_lots(asks, side=1, limit_ticks=102, left_lots=40, least_lots=10)
     (25, 101)

@@ -43,6 +43,7 @@ class VolumeTracker:
         self._edges: Final = np.append(plan.start_ns, plan.end_ns[-1])
         self._volume, self._certainty = volume, certainty
         self._seen = np.zeros(0)
+        self._counted_lots: int | None = None  # of others, up to the last edge; none before the first step
         self._follow()
 
     @property
@@ -66,12 +67,21 @@ class VolumeTracker:
         return self.parent.standing(instrument, ts_ns)
 
     def step(self, ts_ns: int, seen: Mapping[str, Seen]) -> list[Action]:
-        """What to do now. Volume counts for the slices that have ended since the last step, evenly where these are several."""
+        """What to do now.
+
+        What others traded counts for the slices that have ended since the last step, evenly where these are several. Slices
+        that ended before the first step, as after a restart, are taken to have been as the past had them.
+        """
         ended = int(np.searchsorted(self._edges[1:], ts_ns, side="right"))
-        more = ended - len(self._seen)
-        if more > 0:
-            came = seen[self.parent.instrument.id].market_lots - self._seen.sum()
-            self._seen = np.append(self._seen, np.full(more, came / more))
+        market_lots, more = seen[self.parent.instrument.id].market_lots, ended - len(self._seen)
+        if self._counted_lots is None:
+            self._counted_lots = 0
+            came = self._volume[:ended]
+        else:
+            came = np.full(more, (market_lots - self._counted_lots) / max(more, 1))
+        if more:
+            self._counted_lots = market_lots
+            self._seen = np.append(self._seen, came)
             self._follow()
         return self.parent.step(ts_ns, seen)
 

@@ -82,7 +82,7 @@ def updated_vwap(qty_lots: int, *, times_ns: Int1D, volume: Float1D, seen: Float
     --------
     >>> day = {"times_ns": np.array([0, 10, 20, 30, 40]), "volume": np.array([10.0, 20.0, 20.0, 50.0])}
     >>> updated_vwap(100, **day, seen=np.array([40.0]), certainty=10.0).cumulative_lots.tolist()
-    [15, 33, 52, 100]
+    [15, 34, 53, 100]
     """
     if len(times_ns) != len(volume) + 1 or not len(volume) or (np.diff(times_ns) <= 0).any():
         raise InputError(f"{len(volume)} slices have {len(volume) + 1} increasing edges, found {len(times_ns)}")
