@@ -19,9 +19,9 @@ from counterpoise.market.order import (
     OrderState,
     OrderStatus,
     OrderUpdate,
-    RejectReason,
     TimeInForce,
     require_transition,
+    tells_of_order,
 )
 from counterpoise.market.venue import VenueEvent
 
@@ -100,8 +100,9 @@ class Children:
         if child is None:
             return
         before = child.left_lots if event.client_id in self._live else 0
-        child.waiting_ns = None
-        if child.given_up and not (isinstance(event, OrderStatus) and event.state is None):
+        if tells_of_order(event) or isinstance(event, OrderStatus):
+            child.waiting_ns = None
+        if child.given_up and tells_of_order(event):
             child.denied, child.state = 0, OrderState.UNKNOWN  # it was there after all
             child.left_lots = child.order.qty_lots - child.filled_lots
         if isinstance(event, Fill):
@@ -138,7 +139,7 @@ class Children:
 
     def _update(self, child: Child, event: OrderUpdate) -> None:
         """A child that ended stays live by the fills that its end tells of and that we have yet to hear."""
-        if event.reason in (RejectReason.DUPLICATE_ID, RejectReason.UNKNOWN_ORDER):
+        if not tells_of_order(event):
             child.cancelling = False  # of a request, not of the order: what becomes of it we hear in its own events
             return
         if event.state is OrderState.REJECTED:

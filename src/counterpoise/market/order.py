@@ -29,6 +29,7 @@ __all__ = [
     "Trigger",
     "TriggerKind",
     "require_transition",
+    "tells_of_order",
 ]
 
 
@@ -219,7 +220,7 @@ class Refused(msgspec.Struct, frozen=True):
 Decision: TypeAlias = Approved | Refused
 
 
-class Fill(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Fill(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
     """One execution. `fee` is in the settle currency, negative for a rebate; `maker` when our order rested.
 
     `trade_id` is the venue's number of it, by which a fill told twice is known; 0 where the venue gives none.
@@ -270,3 +271,10 @@ class OrderStatus(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     state: OrderState | None
     left_lots: int = 0
     fills: tuple[Fill, ...] = ()
+
+
+def tells_of_order(event: Fill | OrderUpdate | OrderStatus) -> bool:
+    """Whether it tells of the order itself, not of a request about it or that there is none."""
+    if isinstance(event, OrderStatus):
+        return event.state is not None
+    return isinstance(event, Fill) or event.reason not in (RejectReason.DUPLICATE_ID, RejectReason.UNKNOWN_ORDER)

@@ -11,8 +11,7 @@ from typing import NamedTuple, Protocol
 
 from counterpoise.balance.execution import Execution
 from counterpoise.core.errors import InputError
-from counterpoise.market.order import Fill, Order, OrderState, OrderStatus, OrderUpdate, RejectReason
-from counterpoise.market.venue import VenueEvent
+from counterpoise.market.order import Fill, Order, OrderState, OrderUpdate, tells_of_order
 from counterpoise.runtime.fill_book import FillBook
 from counterpoise.runtime.journal import Finished, Intent, JournalRecord, RefusedIntent, Started, VenueSaid
 
@@ -52,8 +51,8 @@ class Recovered(NamedTuple):
 def recover(records: Iterable[JournalRecord], execution: Resumable, *, config_hash: str | None = None) -> Recovered:
     """Tell a fresh execution all that its journal holds, in the journal's order.
 
-    A cancel that was intended is not taken for sent: it is sent again where it is still wanted, which does no harm. At its first
-    decision the execution asks about all that is unsettled: what the venue said and nobody wrote down comes back so.
+    A cancel that was intended is not taken for sent: it is sent again where it is still wanted, which does no harm. At its
+    first decision the execution asks about all that is unsettled: what the venue said and nobody wrote down comes back so.
 
     Parameters
     ----------
@@ -87,15 +86,8 @@ def recover(records: Iterable[JournalRecord], execution: Resumable, *, config_ha
         elif isinstance(record, VenueSaid):
             execution.hear(record.event)
             fills.hear(record.event)
-            if _of_the_order(record.event):
+            if tells_of_order(record.event):
                 silent.pop(record.event.client_id, None)
     for name, (ts_ns, order) in silent.items():
         execution.hear(OrderUpdate(ts_ns=ts_ns, client_id=name, state=OrderState.UNKNOWN, left_lots=order.qty_lots))
     return Recovered(tuple(silent), execution.doubt(), tuple(fills.all))
-
-
-def _of_the_order(event: VenueEvent) -> bool:
-    """Whether it tells of the order itself, not of a request about it."""
-    if isinstance(event, OrderStatus):
-        return event.state is not None
-    return isinstance(event, Fill) or event.reason not in (RejectReason.DUPLICATE_ID, RejectReason.UNKNOWN_ORDER)

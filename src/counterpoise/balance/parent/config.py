@@ -13,7 +13,7 @@ __all__ = ["ParentConfig"]
 
 _BOUNDS: Final[dict[str, tuple[float, float]]] = {  # both ends allowed
     "cross_after": (0, 1),
-    "cross_bps": (0, 1000),
+    "cross_bps": (0, 999),
     "min_child": (0, 1),
     "max_jump_bps": (0, 1e9),
     "limit_bps": (0, 1e4),

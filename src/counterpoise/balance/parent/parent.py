@@ -17,7 +17,7 @@ from counterpoise.balance.schedule.twap import twap
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import MS_NS, parse_duration
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.order import Order, RejectReason, TimeInForce
+from counterpoise.market.order import Fill, Order, OrderState, OrderUpdate, RejectReason, TimeInForce
 from counterpoise.market.venue import TopOfBook, VenueEvent
 
 __all__ = ["Parent"]
@@ -116,9 +116,8 @@ class Parent:
 
     def hear(self, event: VenueEvent) -> None:
         """Take note of what the venue says of one of our children; others' events are passed over."""
-        filled = self.filled_lots
         self._children.hear(event)
-        if self.filled_lots > filled:
+        if isinstance(event, Fill) or (isinstance(event, OrderUpdate) and event.state is OrderState.WORKING):
             self._refusals = 0
 
     def pause(self, reason: str) -> None:
@@ -266,7 +265,8 @@ class Parent:
             self._most_child_lots = size
             reaction = Reaction.LATER if size else Reaction.STOP
         if reaction is Reaction.LATER or (reaction is Reaction.REPRICE and self._refusals > _MOST_REPRICES):
-            self._not_before_ns = ts_ns + min(_FIRST_WAIT_NS << min(self._refusals - 1, 20), _MOST_WAIT_NS)
+            wait_ns = min(_FIRST_WAIT_NS << min(self._refusals - 1, 20), _MOST_WAIT_NS, parse_duration(self.config.slice) // 4)
+            self._not_before_ns = ts_ns + wait_ns
         elif reaction is Reaction.SKIP:
             self._refused_in = self._slice
         elif reaction is Reaction.STOP:
