@@ -239,22 +239,24 @@ def run(execution: Execution) -> tuple[SessionResult, list[JournalRecord]]:
     return session.run(END_NS), kept.records
 
 
-def test_on_a_market_an_iceberg_shows_its_peaks_in_order() -> None:
-    ice = iceberg()
+@pytest.mark.parametrize("side", [1, -1])
+def test_on_a_market_an_iceberg_shows_its_peaks_in_order(side: int) -> None:
+    ice = iceberg(side=side, price_ticks=1000 + side)
     result, _ = run(ice)
     sizes = [order.qty_lots for _, order in result.orders]
     assert len(sizes) > 2
     assert sizes == ice.peaks[: len(sizes)].tolist()
     assert sum(one.qty_lots for one in result.fills) == ice.children.filled_lots > 0
-    assert all(one.price_ticks <= 1001 for one in result.fills)
+    assert all(side * (one.price_ticks - 1000) <= 1 for one in result.fills)
 
 
-def test_on_a_market_a_sweep_takes_down_to_its_limit() -> None:
-    lying = sweep(limit_ticks=1001)
+@pytest.mark.parametrize("side", [1, -1])
+def test_on_a_market_a_sweep_takes_down_to_its_limit(side: int) -> None:
+    lying = sweep(side=side, limit_ticks=1000 + side)
     result, _ = run(lying)
     assert 0 < sum(one.qty_lots for one in result.fills) == lying.children.filled_lots <= 60
-    assert all(one.price_ticks <= 1001 and not one.maker for one in result.fills)
-    assert all(15 <= order.qty_lots <= 60 for _, order in result.orders[:1])
+    assert all(side * (one.price_ticks - 1000) <= 1 and not one.maker for one in result.fills)
+    assert result.orders[0][1].qty_lots >= 15
 
 
 def test_on_a_market_a_tracker_wants_what_others_volume_says() -> None:
