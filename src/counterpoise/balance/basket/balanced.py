@@ -9,6 +9,7 @@ import numpy as np
 
 from counterpoise.balance.basket.leg import Leg, Stance
 from counterpoise.balance.execution import Action, PlaceOrder, Seen, Standing
+from counterpoise.balance.placement.placement import Moment, Placement, PlacementConfig
 from counterpoise.core.arrays import Float1D, Float2D, Int1D
 from counterpoise.core.config import Config
 from counterpoise.core.errors import InputError, UnknownName
@@ -20,6 +21,8 @@ from counterpoise.market.quality import BookState
 from counterpoise.market.venue import VenueEvent
 
 __all__ = ["Balanced", "BalancedConfig", "TokenPlan"]
+
+_NEVER_BPS: Final = -1e9  # what waiting saves where a market is not to be used
 
 
 class TokenPlan(NamedTuple):
@@ -68,6 +71,9 @@ class BalancedConfig(Config, frozen=True, kw_only=True):
         As `Leg`.
     last : float
         Share of the time at the end in which what is left takes.
+    placement : PlacementConfig, optional
+        Chooses the stance by expected cost in place of `join_bps`, `cross_bps` and `improve`; what remains then costs the
+        pressure later.
     """
 
     band: float = 0.005
@@ -81,6 +87,7 @@ class BalancedConfig(Config, frozen=True, kw_only=True):
     leash_bps: float = 0.5
     reach_bps: float = 3.0
     last: float = 0.02
+    placement: PlacementConfig | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.band <= 1 or not 0 <= self.last < 1 or self.markets < 1 or self.most_bands <= 0:
@@ -144,6 +151,7 @@ class Balanced:
         self._child: Final = rate * parse_duration(config.child) / SECOND_NS  # lots
         self._signals: Final = MarketSignals(self._token.tolist())
         self._legs: Final = {i.id: self._leg(i, number) for number, i in enumerate(self.instruments)}
+        self._placement: Final = Placement(config.placement, len(self.instruments)) if config.placement else None
         self._by_prefix: Final = {f"{name}.{number}": leg for number, leg in enumerate(self._legs.values())}
         self.waited = 0  # decisions in which a market could not be used, its book being out of order
 
@@ -202,7 +210,7 @@ class Balanced:
             return self.stop()
         sound = np.array([top.state is BookState.SYNCED for top in tops]) & (bid > 0) & (ask > 0)
         self.waited += int((~sound).sum())
-        stances = self._stances(ts_ns, signals, bid, ask)
+        stances = self._stances(ts_ns, signals, quotes)
         room = self._whole - np.bincount(self._token, sum(self._lots()) * self._unit)
         sizes = self._child * self._rng.uniform(0.5, 1.5, len(tops))
         actions: list[Action] = []
@@ -219,17 +227,22 @@ class Balanced:
         legs = self._legs.values()
         return np.array([leg.filled_lots for leg in legs], float), np.array([leg.live_lots for leg in legs], float)
 
-    def _stances(self, ts_ns: int, signals: Float2D, bid: Float1D, ask: Float1D) -> list[Stance]:
+    def _stances(self, ts_ns: int, signals: Float2D, quotes: Float2D) -> list[Stance]:
         """Where each market's leg should stand."""
-        config = self._config
-        filled, _ = self._lots()
+        config, (bid, _, ask, _) = self._config, quotes.T
+        filled, live = self._lots()
         behind = np.abs(self.plan.at(ts_ns)) - np.bincount(self._token, filled * self._unit)
         bands = behind / (config.band * np.where(self._whole > 0, self._whole, 1.0))
         late = ts_ns >= self.plan.times_ns[-1] - config.last * self._span_s * SECOND_NS
         view = self._side * self._forecast.bps(signals)
-        edge = view + config.pressure_bps * np.minimum(bands, config.most_bands)[self._token]
-        cross = config.cross_bps + (ask - bid) / np.where(bid + ask > 0, bid + ask, 1.0) / BPS
+        pressure = config.pressure_bps * np.minimum(bands, config.most_bands)[self._token]
         chosen = _best(view, self._token, config.markets)
+        if self._placement is not None and not late:
+            later, unit = np.where(chosen, pressure, _NEVER_BPS), np.maximum(self._child, 1.0)
+            moment = Moment(self._side, *quotes.T, unit_lots=unit, later_bps=later, move_bps=view)
+            return self._placement.choose(ts_ns, moment, resting=live > 0)
+        edge = view + pressure
+        cross = config.cross_bps + (ask - bid) / np.where(bid + ask > 0, bid + ask, 1.0) / BPS
         resting = Stance.IMPROVE if config.improve else Stance.JOIN
         return [
             Stance.CROSS if takes or late else resting if stands else Stance.WAIT
