@@ -36,7 +36,7 @@ PATIENCE = (-6.0, -3.0, -1.0, 0.0)
 
 
 class Probes(NamedTuple):
-    """Orders that were dropped into one market: features, seconds to the fill or the end, filled, move over the horizon [bps]."""
+    """Orders dropped into one market: features, seconds to the fill or the end, filled, move over the horizon [bps]."""
 
     rows: np.ndarray
     seconds: np.ndarray
