@@ -229,7 +229,7 @@ class Balanced:
 
     def _stances(self, ts_ns: int, signals: Float2D, quotes: Float2D) -> list[Stance]:
         """Where each market's leg should stand."""
-        config, (bid, _, ask, _) = self._config, quotes.T
+        config, (bid, bid_lots, ask, ask_lots) = self._config, quotes.T
         filled, live = self._lots()
         behind = np.abs(self.plan.at(ts_ns)) - np.bincount(self._token, filled * self._unit)
         bands = behind / (config.band * np.where(self._whole > 0, self._whole, 1.0))
@@ -239,7 +239,7 @@ class Balanced:
         chosen = _best(view, self._token, config.markets)
         if self._placement is not None and not late:
             later, unit = np.where(chosen, pressure, _NEVER_BPS), np.maximum(self._child, 1.0)
-            moment = Moment(self._side, *quotes.T, unit_lots=unit, later_bps=later, move_bps=view)
+            moment = Moment(self._side, bid, bid_lots, ask, ask_lots, unit, later, view)
             return self._placement.choose(ts_ns, moment, resting=live > 0)
         edge = view + pressure
         cross = config.cross_bps + (ask - bid) / np.where(bid + ask > 0, bid + ask, 1.0) / BPS

@@ -18,7 +18,7 @@ class Escalation(Config, frozen=True, kw_only=True):
     Parameters
     ----------
     join, improve : str
-        Time in the queue, and then a tick before it; ``"0s"`` passes over it.
+        Time in the queue, and then a tick before it; ``""`` passes over it.
     cross : bool
         Whether it crosses at last, or goes on improving.
 
@@ -36,9 +36,12 @@ class Escalation(Config, frozen=True, kw_only=True):
     cross: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("join", "improve"):
-            if parse_duration(getattr(self, name)) < 0:
-                raise InputError(f"{name} is {getattr(self, name)!r}; expected a duration of 0s or more")
+        self._edges_ns()
+
+    def _edges_ns(self) -> tuple[int, int]:
+        """When joining ends, and improving."""
+        joining, improving = (parse_duration(text) if text else 0 for text in (self.join, self.improve))
+        return joining, joining + improving
 
     def stance(self, waited_ns: int) -> Stance:
         """Where to stand after so long.
@@ -50,13 +53,12 @@ class Escalation(Config, frozen=True, kw_only=True):
         """
         if waited_ns < 0:
             raise InputError(f"waited {waited_ns} ns; expected 0 or more: count from when the child's turn began")
-        joining, improving = parse_duration(self.join), parse_duration(self.improve)
-        if waited_ns < joining:
+        joined, improved = self._edges_ns()
+        if waited_ns < joined:
             return Stance.JOIN
-        return Stance.IMPROVE if waited_ns < joining + improving or not self.cross else Stance.CROSS
+        return Stance.IMPROVE if waited_ns < improved or not self.cross else Stance.CROSS
 
     def next_ns(self, waited_ns: int) -> float:
         """When the stance changes next, from the beginning [ns]; ∞ where it stays."""
-        joining = parse_duration(self.join)
-        edges = [joining, joining + parse_duration(self.improve)][: 1 + self.cross]
+        edges = self._edges_ns()[: 1 + self.cross]
         return next((edge for edge in edges if edge > waited_ns), inf)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def features(
     )
 
 
-def whole_samples(samples: Sequence[tuple[Float1D | Float2D, ...]], least: int) -> None:
+def whole_samples(samples: Sequence[tuple[Any, ...]], least: int) -> None:
     """Two recordings or more, each long enough, its columns of one length and finite.
 
     Raises

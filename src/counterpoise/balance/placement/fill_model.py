@@ -41,7 +41,8 @@ class FillModel(Config, frozen=True, kw_only=True):
 
     def probability(self, rows: Float2D, horizon_s: float) -> Float1D:
         """(n, features) → (n,) chance of a fill within the horizon [s]."""
-        return -np.expm1(-np.exp(np.minimum(rows @ np.array(self.weights) + self.shape * np.log(horizon_s), _MOST_LOG)))
+        hazard = np.exp(np.minimum(rows @ np.array(self.weights) + self.shape * np.log(horizon_s), _MOST_LOG))
+        return np.asarray(-np.expm1(-hazard))
 
 
 class FillScore(NamedTuple):

@@ -51,11 +51,10 @@ class PlacementConfig(Config, frozen=True, kw_only=True):
     least_rest: str = "1s"
 
     def __post_init__(self) -> None:
-        if parse_duration(self.horizon) <= 0 or parse_duration(self.least_rest) < 0 or not 0 <= self.change_bps < inf:
-            raise InputError(
-                "a placement needs horizon > 0s, least_rest >= 0s and a finite change_bps >= 0, found "
-                f"{self.horizon!r}, {self.least_rest!r} and {self.change_bps}"
-            )
+        if not 0 <= self.change_bps < inf:
+            raise InputError(f"change_bps is {self.change_bps}; expected finite and >= 0")
+        for name in ("horizon", "least_rest"):
+            parse_duration(getattr(self, name))
         if not np.isfinite([self.maker_bps, self.taker_bps, self.later_bps]).all():
             raise InputError(
                 f"maker_bps, taker_bps and later_bps are {self.maker_bps}, {self.taker_bps}, {self.later_bps}; expected finite"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, inf, isfinite, sqrt
+from math import ceil, inf, sqrt
 
 import numpy as np
 
@@ -40,21 +40,19 @@ class QueueRates(Config, frozen=True, kw_only=True):
                 "a queue needs finite rates limit >= 0, market > 0 and cancel >= 0, found "
                 f"{self.limit}, {self.market} and {self.cancel}"
             )
-        if not isfinite(self.limit + self.market + self.cancel):
-            raise InputError("the rates of a queue overflow; give them in other units of time")
 
     def deaths(self, most: int) -> Float1D:
         """(most,) rate at which a queue of 1, 2, … orders loses one."""
-        return self.market + self.cancel * np.arange(1, most + 1)
+        return np.asarray(self.market + self.cancel * np.arange(1, most + 1), np.float64)
 
     def longest(self, at_least: int) -> int:
         """Orders at which a queue may be cut off: far above where it is drawn to, and above what is given.
 
-        A queue without cancellation may wander: it is cut off at 20 times what is given, where the odds of a fair walk that is
-        to come back are not felt.
+        A queue without cancellation may wander: it is cut off at ten times what is given and 100, where a fair walk's odds are
+        felt in the fourth decimal.
         """
         if self.cancel > 0:
             rest = max(self.limit - self.market, 0.0) / self.cancel
             spread = sqrt((self.limit + self.market) / self.cancel)
             return at_least + ceil(rest + 10 * spread) + 20
-        return 20 * at_least + 200
+        return 10 * at_least + 100
