@@ -9,6 +9,14 @@ from counterpoise.balance.basket.basket import Basket
 from counterpoise.balance.execution import Action, CancelOrder, Execution, PlaceOrder, Seen, Standing
 from counterpoise.balance.fairness import gini, max_to_mean, normalised_impact
 from counterpoise.balance.parent import Parent, ParentConfig
+from counterpoise.balance.placement.adverse_selection import AdverseSelection, fit_adverse_selection
+from counterpoise.balance.placement.escalation import Escalation
+from counterpoise.balance.placement.fill_model import FillModel, fit_fill_model
+from counterpoise.balance.placement.fill_probability import fill_probability
+from counterpoise.balance.placement.peg import Peg
+from counterpoise.balance.placement.placement import Placement, PlacementConfig
+from counterpoise.balance.placement.queue_rates import QueueRates
+from counterpoise.balance.placement.queue_value import QueueMarket, QueueValue, queue_value
 from counterpoise.balance.router.outcome import RoutingTerms, VenueQueue
 from counterpoise.balance.router.route import Route, one_venue, route
 from counterpoise.balance.schedule.almgren_chriss import AlmgrenChriss, almgren_chriss, efficient_frontier
@@ -23,6 +31,7 @@ from counterpoise.market.tree import Tree as GranularityTree
 
 __all__ = [
     "Action",
+    "AdverseSelection",
     "AllocationSetting",
     "AllocationWishes",
     "AlmgrenChriss",
@@ -31,14 +40,22 @@ __all__ = [
     "Basket",
     "CancelOrder",
     "CarteaJaimungal",
+    "Escalation",
     "Execution",
     "Executions",
+    "FillModel",
     "GranularityTree",
     "ObizhaevaWang",
     "Parent",
     "ParentConfig",
+    "Peg",
     "PlaceOrder",
+    "Placement",
+    "PlacementConfig",
     "Plan",
+    "QueueMarket",
+    "QueueRates",
+    "QueueValue",
     "Recalibration",
     "RecalibrationState",
     "Route",
@@ -54,11 +71,15 @@ __all__ = [
     "almgren_chriss",
     "cartea_jaimungal",
     "efficient_frontier",
+    "fill_probability",
+    "fit_adverse_selection",
+    "fit_fill_model",
     "gini",
     "max_to_mean",
     "normalised_impact",
     "obizhaeva_wang",
     "one_venue",
+    "queue_value",
     "route",
     "shortfall",
     "transient_schedule",

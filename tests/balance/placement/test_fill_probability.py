@@ -24,7 +24,7 @@ RATES = st.builds(
 
 
 def test_the_table_of_cont_stoikov_and_talreja() -> None:
-    """Table 3, by Laplace transforms: chance of a mid that goes up, by orders at the bid (rows) and at the ask."""
+    """Chance of a mid that goes up at a spread of one tick, by orders at the bid (rows) and at the ask."""
     published = [
         [0.500, 0.336, 0.259, 0.216, 0.188],
         [0.664, 0.500, 0.407, 0.348, 0.307],
@@ -38,7 +38,7 @@ def test_the_table_of_cont_stoikov_and_talreja() -> None:
 
 @pytest.mark.parametrize(("bid", "ask"), [(1, 1), (2, 1), (1, 3), (5, 2)])
 def test_the_integral_of_cont_and_de_larrard(bid: int, ask: int) -> None:
-    """Proposition 3 of arXiv 1104.4596: λ = μ + θ, queues without drift."""
+    """Direction of the next move in arXiv 1104.4596 where λ = μ + θ, queues without drift."""
 
     def part(t: float) -> float:
         z = 2 - np.cos(t)

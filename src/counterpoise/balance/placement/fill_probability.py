@@ -120,7 +120,7 @@ def up_probability(bid: QueueRates, ask: QueueRates, *, bid_orders: int, ask_ord
 
     References
     ----------
-    Cont, Stoikov, Talreja (2010), doi:10.1287/opre.1090.0780, proposition 3.
+    Cont, Stoikov, Talreja (2010), doi:10.1287/opre.1090.0780, section 4.2.
     """
     if not (1 <= bid_orders <= 200 and 1 <= ask_orders <= 200):
         raise InputError(f"queues of {bid_orders} and {ask_orders} orders; expected 1 to 200")
@@ -166,7 +166,8 @@ def diffusion_up_probability(bid_lots: float, ask_lots: float, *, correlation: f
 
     References
     ----------
-    Cont, de Larrard (2013), SIAM Journal on Financial Mathematics 4, doi:10.1137/110856605, and arXiv 1202.6412, theorem 2.
+    Cont, de Larrard (2013), SIAM Journal on Financial Mathematics 4, doi:10.1137/110856605; for correlated queues
+    arXiv 1202.6412.
     """
     if not (0 < bid_lots < inf and 0 < ask_lots < inf and -1 <= correlation < 1):
         raise InputError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from counterpoise.core.units import BPS, SECOND_NS, parse_duration
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.quality import BookState
+from counterpoise.market.venue import TopOfBook
 from counterpoise.sim.replay.market import ReplayMarket
 from counterpoise.sim.replay.queue import QueueModel
 
@@ -51,6 +52,16 @@ class _Sent(NamedTuple):
     side: int
     inside: bool
     quote: tuple[int, int, int, int]
+
+    @classmethod
+    def at(cls, ts_ns: int, number: int, top: TopOfBook) -> Self:
+        """Sides by turns, and by turns of two before the touch where there is room."""
+        inside = number // 2 % 2 == 1 and top.ask_ticks - top.bid_ticks > 1
+        return cls(number, ts_ns, 1 - 2 * (number % 2), inside, top[:4])
+
+    @property
+    def price_ticks(self) -> int:
+        return (self.quote[0] if self.side > 0 else self.quote[2]) + self.side * self.inside
 
 
 def replay_probes(
@@ -94,41 +105,31 @@ def replay_probes(
     sent: list[_Sent] = []
     fills: dict[int, int] = {}
     mids: dict[int, float] = {}
-    live: list[_Sent] = []
     for ts_ns in range(int(events.ts_local[0]) + every_ns, int(events.ts_local[-1]) + 1, every_ns):
         while found := market.run(ts_ns):
             fills.update({fill.number: fill.ts_ns for fill in found})
-        while live and ts_ns - live[0].ts_ns >= life_ns:
-            market.remove(live.pop(0).number)
+        for old in sent[-(life_ns // every_ns) - 2 :]:
+            if ts_ns - old.ts_ns >= life_ns:
+                market.remove(old.number)
         top = market.top(ts_ns)
         if top.state is not BookState.SYNCED or not 0 < top.bid_ticks < top.ask_ticks:
             continue
         mids[ts_ns] = (top.bid_ticks + top.ask_ticks) / 2
-        turn = len(sent)
-        side, inside = 1 - 2 * (turn % 2), bool(turn // 2 % 2) and top.ask_ticks - top.bid_ticks > 1
-        one = _Sent(turn + 1, ts_ns, side, inside, top[:4])
-        market.rest(one.number, ts_ns, side, (top.bid_ticks if side > 0 else top.ask_ticks) + side * inside, 1)
-        sent.append(one)
-        live.append(one)
+        sent.append(_Sent.at(ts_ns, len(sent), top))
+        market.rest(sent[-1].number, ts_ns, sent[-1].side, sent[-1].price_ticks, 1)
     if not sent:
         raise InputError(f"{instrument.id}: the book is never in order, so no order could be put into it")
-    return _told(sent, fills, mids, int(events.ts_local[-1]), life_ns, horizon_ns, unit_lots)
+    ended = [fills.get(one.number, min(one.ts_ns + life_ns, int(events.ts_local[-1]))) for one in sent]
+    after = [mids.get(one.ts_ns + horizon_ns, np.nan) for one in sent]
+    filled = np.array([one.number in fills for one in sent])
+    return _told(sent, np.array(ended), filled, after=np.array(after), unit_lots=unit_lots)
 
 
-def _told(
-    sent: list[_Sent],
-    fills: dict[int, int],
-    mids: dict[int, float],
-    end_ns: int,
-    life_ns: int,
-    horizon_ns: int,
-    unit_lots: float,
-) -> Probes:
+def _told(sent: list[_Sent], ended: Int1D, filled: Bool1D, *, after: Float1D, unit_lots: float) -> Probes:
+    """Columns, by when each order ended and the mid a horizon after it was sent."""
     bid, bid_lots, ask, ask_lots = np.array([one.quote for one in sent], np.float64).T
     side = np.array([one.side for one in sent])
     sent_ns = np.array([one.ts_ns for one in sent], np.int64)
-    filled = np.array([one.number in fills for one in sent])
-    ended = np.array([fills.get(one.number, min(one.ts_ns + life_ns, end_ns)) for one in sent])
     rows = features(
         inside=np.array([one.inside for one in sent]),
         spread_ticks=ask - bid,
@@ -136,6 +137,5 @@ def _told(
         opposite_lots=np.where(side > 0, ask_lots, bid_lots),
         unit_lots=np.full(len(sent), unit_lots),
     )
-    after = np.array([mids.get(one.ts_ns + horizon_ns, np.nan) for one in sent])
     moves = side * np.log(after / ((bid + ask) / 2)) / BPS
     return Probes(sent_ns, rows, np.maximum((ended - sent_ns) / SECOND_NS, 1e-6), filled, moves)
