@@ -4,7 +4,7 @@
 
 Orders of a child's size are dropped into the training seeds' markets, one a market at a time, at the touch and before it by
 turns. From them the fill model and adverse selection are fitted and scored, each seed foretold by the others. Patience
-(`later_bps`) is chosen on a training seed beside them. Then the same parent is worked on fresh seeds, both sides by turns, by
+(`later_bps`) and the price of taking (`take_bps`) are chosen on other training seeds. Then the same parent is worked on fresh seeds, both sides by turns, by
 `balanced_exact` as it is and with the placement; differences are paired, intervals those of Student's t at 95 %.
 """
 
@@ -32,7 +32,8 @@ from counterpoise.sim.latency import ConstantLatency
 
 HORIZON_S = 10
 LIFE_S = 30
-PATIENCE = (-6.0, -3.0, -1.0, 0.0)
+CHOICES = ((0.0, 0.0), (1.5, 1.5), (1.5, 3.0), (3.0, 4.5))  # later_bps and take_bps
+CHOICE_SEEDS = range(911, 916)
 
 
 class Probes(NamedTuple):
@@ -101,7 +102,7 @@ def probe(scenario: Scenario, unit: np.ndarray, seed: int) -> Probes:
             )
             venue.submit(Approved(order))
             live[name], left[order.client_id] = Probe(order, ts_ns, top[:4], inside), order.qty_lots
-    return told(ended, np.array(mids), begin, names, unit)
+    return columns_of(ended, np.array(mids), begin, names, unit)
 
 
 def told(ended: list[tuple[Probe, float, bool]], mids: np.ndarray, begin_ns: int, names: list[str], unit: np.ndarray) -> Probes:
@@ -179,16 +180,16 @@ def main() -> None:
         turns = [(seed, 1 if seed % 2 else -1) for seed in seeds]
         return run(delayed(trial)(which, known, "balanced_exact", seed=seed, side=side) for seed, side in turns)
 
-    choices = [msgspec.structs.replace(placement, later_bps=bps) for bps in PATIENCE]
-    training = range(911, 915)
-    scores = [np.mean([one.shortfall_bps for one in worked(placed(scenario, one), training)]) for one in choices]
-    plain = np.mean([one.shortfall_bps for one in worked(scenario, training)])
-    print("training: " + ", ".join(f"later_bps {c.later_bps:g}: {s:.2f}" for c, s in zip(choices, scores, strict=True))
-          + f"; without: {plain:.2f} bps")  # fmt: skip
+    choices = [msgspec.structs.replace(placement, later_bps=later, take_bps=take) for later, take in CHOICES]
+    scores = [np.mean([one.shortfall_bps for one in worked(placed(scenario, one), CHOICE_SEEDS)]) for one in choices]
+    told = (f"({c.later_bps:g}, {c.take_bps:g}): {score:.2f}" for c, score in zip(choices, scores, strict=True))
+    print(f"shortfall on seeds {CHOICE_SEEDS[0]} to {CHOICE_SEEDS[-1]} by (later_bps, take_bps): " + ", ".join(told))
     chosen = choices[int(np.argmin(scores))]
     seeds = range(options.first_seed, options.first_seed + options.runs)
     without, with_it = worked(scenario, seeds), worked(placed(scenario, chosen), seeds)
-    print(f"later_bps {chosen.later_bps:g}, {options.runs} fresh seeds, {options.tokens} tokens, {options.horizon}")
+    print(
+        f"later_bps {chosen.later_bps:g}, take_bps {chosen.take_bps:g}, {options.runs} fresh seeds, {options.tokens} tokens, {options.horizon}"
+    )
     print("| | without | with | difference [95 %] |\n|---|---|---|---|")
     for name in ("shortfall_bps", "impact_bps", "fees_bps", "maker", "completion", "orders", "fills"):
         a, b = (np.array([getattr(one, name) for one in runs], float) for runs in (without, with_it))

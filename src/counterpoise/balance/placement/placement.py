@@ -31,6 +31,8 @@ class PlacementConfig(Config, frozen=True, kw_only=True):
     adverse : AdverseSelection
     maker_bps, taker_bps : float
         Fees; negative for a rebate.
+    take_bps : float
+        What taking costs besides, its own impact on what remains; ≥ 0.
     later_bps : float
         Added to what remains costs later: patience where below 0.
     horizon : str
@@ -45,14 +47,15 @@ class PlacementConfig(Config, frozen=True, kw_only=True):
     adverse: AdverseSelection
     maker_bps: float = 0.0
     taker_bps: float = 0.0
+    take_bps: float = 0.0
     later_bps: float = 0.0
     horizon: str = "10s"
     change_bps: float = 0.1
     least_rest: str = "1s"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.change_bps < inf:
-            raise InputError(f"change_bps is {self.change_bps}; expected finite and >= 0")
+        if not 0 <= self.change_bps < inf or not 0 <= self.take_bps < inf:
+            raise InputError(f"change_bps is {self.change_bps} and take_bps {self.take_bps}; expected both finite and >= 0")
         for name in ("horizon", "least_rest"):
             parse_duration(getattr(self, name))
         if not np.isfinite([self.maker_bps, self.taker_bps, self.later_bps]).all():
@@ -92,10 +95,10 @@ class Moment(NamedTuple):
 def placement_costs(config: PlacementConfig, moment: Moment) -> Float2D:
     """Expected cost of each stance over the mid of now [bps].
 
-    With h the distance of the order's price from the mid, f a fee, C what remains costs later, m the move foretold, p the
+    With h the distance of the order's price from the mid, f a fee, g `take_bps`, C what remains costs later, m the move foretold, p the
     chance of a fill and a the move that follows one (m is added to what was fitted),
 
-        cross h + f_taker;   wait C + m;   rest p (−h + f_maker) + (1 − p) C + m − p a.
+        cross h + f_taker + g;   wait C + m;   rest p (−h + f_maker) + (1 − p) C + m − p a.
 
     The last has E[move | no fill] from (1 − p) E[move | no fill] + p a = m: an order that is filled when the price comes to it
     is missed when the price runs away. Rest beats waiting where h − f_maker + a + C > 0, and p says by how much.
@@ -114,7 +117,7 @@ def placement_costs(config: PlacementConfig, moment: Moment) -> Float2D:
     later = remains + moment.move_bps
     costs = np.full((len(bid), len(STANCES)), inf)
     costs[:, _WAIT] = later
-    costs[:, _CROSS] = half + config.taker_bps
+    costs[:, _CROSS] = half + config.taker_bps + config.take_bps
     buys = moment.side > 0
     for column, inside in ((_JOIN, False), (_IMPROVE, True)):
         rows = features(
