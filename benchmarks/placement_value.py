@@ -4,8 +4,9 @@
 
 Orders of a child's size are dropped into the training seeds' markets, one a market at a time, at the touch and before it by
 turns. From them the fill model and adverse selection are fitted and scored, each seed foretold by the others. Patience
-(`later_bps`) and the price of taking (`take_bps`) are chosen on other training seeds. Then the same parent is worked on fresh seeds, both sides by turns, by
-`balanced_exact` as it is and with the placement; differences are paired, intervals those of Student's t at 95 %.
+(`later_bps`) and the price of taking (`take_bps`) are chosen on other training seeds. Then the same parent is worked on fresh
+seeds, both sides by turns, by `balanced_exact` as it is and with the placement; differences are paired, intervals those of
+Student's t at 95 %.
 """
 
 from __future__ import annotations
@@ -105,7 +106,9 @@ def probe(scenario: Scenario, unit: np.ndarray, seed: int) -> Probes:
     return columns_of(ended, np.array(mids), begin, names, unit)
 
 
-def told(ended: list[tuple[Probe, float, bool]], mids: np.ndarray, begin_ns: int, names: list[str], unit: np.ndarray) -> Probes:
+def columns_of(
+    ended: list[tuple[Probe, float, bool]], mids: np.ndarray, begin_ns: int, names: list[str], unit: np.ndarray
+) -> Probes:
     quotes = np.array([one.quote for one, _, _ in ended], float)
     sides = np.array([one.order.side for one, _, _ in ended])
     market = np.array([names.index(one.order.instrument) for one, _, _ in ended])
@@ -188,7 +191,8 @@ def main() -> None:
     seeds = range(options.first_seed, options.first_seed + options.runs)
     without, with_it = worked(scenario, seeds), worked(placed(scenario, chosen), seeds)
     print(
-        f"later_bps {chosen.later_bps:g}, take_bps {chosen.take_bps:g}, {options.runs} fresh seeds, {options.tokens} tokens, {options.horizon}"
+        f"later_bps {chosen.later_bps:g}, take_bps {chosen.take_bps:g}; {options.runs} fresh seeds, "
+        f"{options.tokens} tokens, {options.horizon}"
     )
     print("| | without | with | difference [95 %] |\n|---|---|---|---|")
     for name in ("shortfall_bps", "impact_bps", "fees_bps", "maker", "completion", "orders", "fills"):

@@ -95,8 +95,8 @@ class Moment(NamedTuple):
 def placement_costs(config: PlacementConfig, moment: Moment) -> Float2D:
     """Expected cost of each stance over the mid of now [bps].
 
-    With h the distance of the order's price from the mid, f a fee, g `take_bps`, C what remains costs later, m the move foretold, p the
-    chance of a fill and a the move that follows one (m is added to what was fitted),
+    With h the distance of the order's price from the mid, f a fee, g `take_bps`, C what remains costs later, m the move
+    foretold, p the chance of a fill and a the move that follows one (m is added to what was fitted),
 
         cross h + f_taker + g;   wait C + m;   rest p (−h + f_maker) + (1 − p) C + m − p a.
 
