@@ -55,6 +55,8 @@ def test_costs_by_hand() -> None:
     assert cross == pytest.approx(7.0)
     assert join == pytest.approx(0.5 * (-3 + 1) + 0.5 * 5 + 0.3 - 0.5 * (-2 + 0.3))
     assert improve == pytest.approx(0.5 * (-2 + 1) + 0.5 * 5 + 0.3 - 0.5 * (-1.5 + 0.3))
+    dearer = placement_costs(msgspec.structs.replace(EVEN, take_bps=2.0, later_bps=-1.0), moment(later=6.0, move=0.3))[0]
+    assert dearer == pytest.approx([wait, join, improve, cross + 2.0])
 
 
 @given(
@@ -188,7 +190,7 @@ def test_balanced_lives_by_it_and_behaves() -> None:
 
 
 def test_what_is_refused() -> None:
-    for terms in ({"horizon": "0s"}, {"change_bps": -1.0}, {"maker_bps": float("nan")}):
+    for terms in ({"horizon": "0s"}, {"change_bps": -1.0}, {"take_bps": -1.0}, {"maker_bps": float("nan")}):
         with pytest.raises(InputError):
             PlacementConfig(**({"fill": EVEN.fill, "adverse": EVEN.adverse} | terms))  # type: ignore[arg-type]
     with pytest.raises(InputError):
