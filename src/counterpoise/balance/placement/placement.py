@@ -147,8 +147,8 @@ class Placement:
 
     Notes
     -----
-    A stance is kept while no other saves `change_bps`; one that rests is kept for `least_rest`, whatever comes, but for a
-    market whose order may be filled no more: `left` false.
+    A stance is kept while no other saves `change_bps`. While an order rests by it, it is kept for `least_rest` from when that
+    order was sent, whatever comes.
     """
 
     def __init__(self, config: PlacementConfig, markets: int) -> None:
