@@ -11,7 +11,7 @@ import numpy as np
 from counterpoise.balance.comparison.contenders import Task, contender
 from counterpoise.balance.comparison.scenario import Known, Scenario
 from counterpoise.balance.comparison.training import watched
-from counterpoise.balance.execution import CancelOrder, Execution, PlaceOrder, Seen
+from counterpoise.balance.execution import Execution, PlaceOrder, QueryOrder, Seen
 from counterpoise.balance.fairness import gini, normalised_impact
 from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.units import BPS, DAY_NS, SECOND_NS, parse_duration
@@ -159,7 +159,9 @@ class _Run:
             if isinstance(action, PlaceOrder):
                 self.venue.submit(Approved(action.order))
                 self.orders += 1
-            elif isinstance(action, CancelOrder):
+            elif isinstance(action, QueryOrder):
+                self.venue.query(action.client_id)
+            else:
                 self.venue.cancel(action.client_id)
 
     def _look(self) -> None:
