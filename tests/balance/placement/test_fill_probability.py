@@ -24,7 +24,7 @@ RATES = st.builds(
 
 
 def test_the_table_of_cont_stoikov_and_talreja() -> None:
-    """Chance of a mid that goes up at a spread of one tick, by orders at the bid (rows) and at the ask."""
+    """Table 3, Laplace transforms: chance of a mid that goes up at a spread of one tick, by orders at the bid (rows) and ask."""
     published = [
         [0.500, 0.336, 0.259, 0.216, 0.188],
         [0.664, 0.500, 0.407, 0.348, 0.307],
