@@ -8,6 +8,9 @@ from counterpoise.balance.basket.balanced import Balanced, BalancedConfig, Token
 from counterpoise.balance.basket.basket import Basket
 from counterpoise.balance.execution import Action, CancelOrder, Execution, PlaceOrder, Seen, Standing
 from counterpoise.balance.fairness import gini, max_to_mean, normalised_impact
+from counterpoise.balance.order_style.iceberg import Iceberg, iceberg_peaks
+from counterpoise.balance.order_style.sweep import Sweep, sweep_lots
+from counterpoise.balance.order_style.volume_tracker import VolumeTracker
 from counterpoise.balance.parent import Parent, ParentConfig
 from counterpoise.balance.placement.adverse_selection import AdverseSelection, fit_adverse_selection
 from counterpoise.balance.placement.escalation import Escalation
@@ -21,11 +24,13 @@ from counterpoise.balance.router.outcome import RoutingTerms, VenueQueue
 from counterpoise.balance.router.route import Route, one_venue, route
 from counterpoise.balance.schedule.almgren_chriss import AlmgrenChriss, almgren_chriss, efficient_frontier
 from counterpoise.balance.schedule.cartea_jaimungal import CarteaJaimungal, cartea_jaimungal
+from counterpoise.balance.schedule.gueant_lehalle import GueantLehalle, gueant_lehalle
 from counterpoise.balance.schedule.obizhaeva_wang import ObizhaevaWang, obizhaeva_wang
 from counterpoise.balance.schedule.schedule import Schedule, whole_lots
+from counterpoise.balance.schedule.target import TargetSchedule, target_schedule
 from counterpoise.balance.schedule.transient import TransientSchedule, transient_schedule
 from counterpoise.balance.schedule.twap import twap
-from counterpoise.balance.schedule.volume import vwap
+from counterpoise.balance.schedule.volume import level_certainty, pov, updated_vwap, vwap
 from counterpoise.balance.tca import Executions, Shortfall, shortfall
 from counterpoise.market.tree import Tree as GranularityTree
 
@@ -45,6 +50,8 @@ __all__ = [
     "Executions",
     "FillModel",
     "GranularityTree",
+    "GueantLehalle",
+    "Iceberg",
     "ObizhaevaWang",
     "Parent",
     "ParentConfig",
@@ -64,9 +71,12 @@ __all__ = [
     "Seen",
     "Shortfall",
     "Standing",
+    "Sweep",
+    "TargetSchedule",
     "TokenPlan",
     "TransientSchedule",
     "VenueQueue",
+    "VolumeTracker",
     "allocate",
     "almgren_chriss",
     "cartea_jaimungal",
@@ -75,15 +85,22 @@ __all__ = [
     "fit_adverse_selection",
     "fit_fill_model",
     "gini",
+    "gueant_lehalle",
+    "iceberg_peaks",
+    "level_certainty",
     "max_to_mean",
     "normalised_impact",
     "obizhaeva_wang",
     "one_venue",
+    "pov",
     "queue_value",
     "route",
     "shortfall",
+    "sweep_lots",
+    "target_schedule",
     "transient_schedule",
     "twap",
+    "updated_vwap",
     "vwap",
     "whole_lots",
 ]

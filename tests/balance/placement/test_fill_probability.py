@@ -24,7 +24,7 @@ RATES = st.builds(
 
 
 def test_the_table_of_cont_stoikov_and_talreja() -> None:
-    """Table 3, Laplace transforms: chance of a mid that goes up at a spread of one tick, by orders at the bid (rows) and ask."""
+    """Table 3, Laplace transforms: chance of a mid that goes up at a spread of one tick, by orders at bid (rows) and ask."""
     published = [
         [0.500, 0.336, 0.259, 0.216, 0.188],
         [0.664, 0.500, 0.407, 0.348, 0.307],
@@ -34,6 +34,23 @@ def test_the_table_of_cont_stoikov_and_talreja() -> None:
     ]
     found = [[up_probability(SKY, SKY, bid_orders=b, ask_orders=a) for a in range(1, 6)] for b in range(1, 6)]
     assert np.array(found) == pytest.approx(np.array(published), abs=1e-3)
+
+
+def test_their_table_of_fills_is_the_other_event() -> None:
+    """Table 4, Laplace transforms, b down and a across: printed is what the equations give for the price moving first.
+
+    With b and a in each other's place: 1 less the chance of a fill of the last of a orders against b across. Read as a fill it
+    would be off by .21.
+    """
+    published = [
+        [0.497, 0.641, 0.709, 0.749, 0.776],
+        [0.302, 0.449, 0.535, 0.591, 0.631],
+        [0.206, 0.336, 0.422, 0.483, 0.528],
+        [0.152, 0.263, 0.344, 0.404, 0.452],
+        [0.118, 0.213, 0.287, 0.346, 0.393],
+    ]
+    found = [[1 - fill_probability(SKY, SKY, ahead=a - 1, opposite_orders=b) for a in range(1, 6)] for b in range(1, 6)]
+    assert np.array(found) == pytest.approx(np.array(published), abs=6e-4)
 
 
 @pytest.mark.parametrize(("bid", "ask"), [(1, 1), (2, 1), (1, 3), (5, 2)])
