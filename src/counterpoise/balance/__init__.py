@@ -15,6 +15,14 @@ from counterpoise.balance.order_style.iceberg import Iceberg, iceberg_peaks
 from counterpoise.balance.order_style.sweep import Sweep, sweep_lots
 from counterpoise.balance.order_style.volume_tracker import VolumeTracker
 from counterpoise.balance.parent import Parent, ParentConfig
+from counterpoise.balance.placement.adverse_selection import AdverseSelection, fit_adverse_selection
+from counterpoise.balance.placement.escalation import Escalation
+from counterpoise.balance.placement.fill_model import FillModel, fit_fill_model
+from counterpoise.balance.placement.fill_probability import fill_probability
+from counterpoise.balance.placement.peg import Peg
+from counterpoise.balance.placement.placement import Placement, PlacementConfig
+from counterpoise.balance.placement.queue_rates import QueueRates
+from counterpoise.balance.placement.queue_value import QueueMarket, QueueValue, queue_value
 from counterpoise.balance.router.outcome import RoutingTerms, VenueQueue
 from counterpoise.balance.router.route import Route, one_venue, route
 from counterpoise.balance.schedule.almgren_chriss import AlmgrenChriss, almgren_chriss, efficient_frontier
@@ -31,6 +39,7 @@ from counterpoise.market.tree import Tree as GranularityTree
 
 __all__ = [
     "Action",
+    "AdverseSelection",
     "AllocationSetting",
     "AllocationWishes",
     "AlmgrenChriss",
@@ -43,16 +52,24 @@ __all__ = [
     "ChildSize",
     "ClockLaw",
     "DetectionModel",
+    "Escalation",
     "Execution",
     "Executions",
+    "FillModel",
     "GranularityTree",
     "GueantLehalle",
     "Iceberg",
     "ObizhaevaWang",
     "Parent",
     "ParentConfig",
+    "Peg",
     "PlaceOrder",
+    "Placement",
+    "PlacementConfig",
     "Plan",
+    "QueueMarket",
+    "QueueRates",
+    "QueueValue",
     "Recalibration",
     "RecalibrationState",
     "Route",
@@ -73,6 +90,9 @@ __all__ = [
     "cartea_jaimungal",
     "child_size",
     "efficient_frontier",
+    "fill_probability",
+    "fit_adverse_selection",
+    "fit_fill_model",
     "gini",
     "gueant_lehalle",
     "iceberg_peaks",
@@ -82,6 +102,7 @@ __all__ = [
     "obizhaeva_wang",
     "one_venue",
     "pov",
+    "queue_value",
     "route",
     "shortfall",
     "sweep_lots",

@@ -11,6 +11,7 @@ from counterpoise.balance.basket.leg import Leg, Stance
 from counterpoise.balance.disguise.clock_law import ClockLaw
 from counterpoise.balance.disguise.size_law import SizeLaw
 from counterpoise.balance.execution import Action, PlaceOrder, Seen, Standing
+from counterpoise.balance.placement.placement import Moment, Placement, PlacementConfig
 from counterpoise.core.arrays import Bool1D, Float1D, Float2D, Int1D
 from counterpoise.core.config import Config
 from counterpoise.core.errors import InputError, UnknownName
@@ -22,6 +23,8 @@ from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
 
 __all__ = ["Balanced", "BalancedConfig", "TokenPlan"]
+
+_NEVER_BPS: Final = -1e9  # what waiting saves where a market is not to be used
 
 
 class TokenPlan(NamedTuple):
@@ -85,6 +88,9 @@ class BalancedConfig(Config, frozen=True, kw_only=True):
         As `Leg`.
     last : float
         Share of the time at the end in which what is left takes.
+    placement : PlacementConfig, optional
+        Chooses the stance by expected cost in place of `join_bps`, `cross_bps` and `improve`; what remains then costs the
+        pressure later.
     """
 
     band: float = 0.005
@@ -104,6 +110,7 @@ class BalancedConfig(Config, frozen=True, kw_only=True):
     leash_bps: float = 0.5
     reach_bps: float = 3.0
     last: float = 0.02
+    placement: PlacementConfig | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.band <= 1 or not 0 <= self.last < 1 or self.markets < 1 or self.most_bands <= 0:
@@ -185,6 +192,7 @@ class Balanced:
         self._improves: Final = np.full(len(self.instruments), config.improve)
         self._signals: Final = MarketSignals(self._token.tolist())
         self._legs: Final = {i.id: self._leg(i, number) for number, i in enumerate(self.instruments)}
+        self._placement: Final = Placement(config.placement, len(self.instruments)) if config.placement else None
         self._by_prefix: Final = {f"{name}.{number}": number for number in range(len(self.instruments))}
         self.waited = 0  # decisions in which a market could not be used, its book being out of order
 
@@ -248,17 +256,18 @@ class Balanced:
         quotes = np.array([top[:4] for top in tops], np.float64)
         bid, bid_lots, ask, ask_lots = quotes.T
         signals = self._signals.push(ts_ns, bid=bid, ask=ask, bid_lots=bid_lots, ask_lots=ask_lots)
+        asked = [action for leg in self._legs.values() for action in leg.ask(ts_ns)]
         if ts_ns < self.start_ns:
-            return []
+            return asked
         if ts_ns >= self.plan.times_ns[-1]:
-            return self.stop()
+            return asked + self.stop()
         sound = np.array([top.state is BookState.SYNCED for top in tops]) & (bid > 0) & (ask > 0)
         self.waited += int((~sound).sum())
         due = self._due(ts_ns)
-        stances = self._stances(ts_ns, signals, bid, ask)
+        stances = self._stances(ts_ns, signals, quotes)
         room = self._whole - np.bincount(self._token, sum(self._lots()) * self._unit)
         resting_ends = ts_ns + self._rest_ns > self.plan.times_ns[-1]
-        actions: list[Action] = []
+        actions = asked
         for number in np.flatnonzero(due & sound).tolist():
             if stances[number] is Stance.CROSS or not resting_ends:
                 actions += self._send(number, ts_ns, tops[number], stances[number], room)
@@ -301,17 +310,22 @@ class Balanced:
         legs = self._legs.values()
         return np.array([leg.filled_lots for leg in legs], float), np.array([leg.live_lots for leg in legs], float)
 
-    def _stances(self, ts_ns: int, signals: Float2D, bid: Float1D, ask: Float1D) -> list[Stance]:
+    def _stances(self, ts_ns: int, signals: Float2D, quotes: Float2D) -> list[Stance]:
         """Where each market's leg should stand."""
-        config = self._config
-        filled, _ = self._lots()
+        config, (bid, bid_lots, ask, ask_lots) = self._config, quotes.T
+        filled, live = self._lots()
         behind = np.abs(self.plan.at(ts_ns)) - np.bincount(self._token, filled * self._unit)
         bands = behind / (config.band * np.where(self._whole > 0, self._whole, 1.0))
         late = ts_ns >= self.plan.times_ns[-1] - config.last * self._span_s * SECOND_NS
         view = self._side * self._forecast.bps(signals)
-        edge = view + config.pressure_bps * np.minimum(bands, config.most_bands)[self._token]
-        cross = config.cross_bps + (ask - bid) / np.where(bid + ask > 0, bid + ask, 1.0) / BPS
+        pressure = config.pressure_bps * np.minimum(bands, config.most_bands)[self._token]
         chosen = _best(view + self._taste, self._token, config.markets)
+        if self._placement is not None and not late:
+            later, unit = np.where(chosen, pressure, _NEVER_BPS), np.maximum(self._child, 1.0)
+            moment = Moment(self._side, bid, bid_lots, ask, ask_lots, unit, later, view)
+            return self._placement.choose(ts_ns, moment, resting=live > 0)
+        edge = view + pressure
+        cross = config.cross_bps + (ask - bid) / np.where(bid + ask > 0, bid + ask, 1.0) / BPS
         return [
             Stance.CROSS if takes or late else (Stance.IMPROVE if improves else Stance.JOIN) if stands else Stance.WAIT
             for takes, stands, improves in zip(
