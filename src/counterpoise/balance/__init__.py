@@ -6,6 +6,9 @@ from counterpoise.balance.allocate.recalibration import Recalibration, Recalibra
 from counterpoise.balance.allocate.setting import AllocationSetting, AllocationWishes
 from counterpoise.balance.basket.balanced import Balanced, BalancedConfig, TokenPlan
 from counterpoise.balance.basket.basket import Basket
+from counterpoise.balance.disguise.child_size import ChildCosts, ChildSize, DetectionModel, child_size
+from counterpoise.balance.disguise.clock_law import ClockLaw
+from counterpoise.balance.disguise.size_law import SizeLaw
 from counterpoise.balance.execution import Action, CancelOrder, Execution, PlaceOrder, Seen, Standing
 from counterpoise.balance.fairness import gini, max_to_mean, normalised_impact
 from counterpoise.balance.order_style.iceberg import Iceberg, iceberg_peaks
@@ -45,6 +48,10 @@ __all__ = [
     "Basket",
     "CancelOrder",
     "CarteaJaimungal",
+    "ChildCosts",
+    "ChildSize",
+    "ClockLaw",
+    "DetectionModel",
     "Escalation",
     "Execution",
     "Executions",
@@ -70,6 +77,7 @@ __all__ = [
     "Schedule",
     "Seen",
     "Shortfall",
+    "SizeLaw",
     "Standing",
     "Sweep",
     "TargetSchedule",
@@ -80,6 +88,7 @@ __all__ = [
     "allocate",
     "almgren_chriss",
     "cartea_jaimungal",
+    "child_size",
     "efficient_frontier",
     "fill_probability",
     "fit_adverse_selection",
