@@ -6,12 +6,23 @@ from counterpoise.balance.allocate.recalibration import Recalibration, Recalibra
 from counterpoise.balance.allocate.setting import AllocationSetting, AllocationWishes
 from counterpoise.balance.basket.balanced import Balanced, BalancedConfig, TokenPlan
 from counterpoise.balance.basket.basket import Basket
+from counterpoise.balance.disguise.child_size import ChildCosts, ChildSize, DetectionModel, child_size
+from counterpoise.balance.disguise.clock_law import ClockLaw
+from counterpoise.balance.disguise.size_law import SizeLaw
 from counterpoise.balance.execution import Action, CancelOrder, Execution, PlaceOrder, Seen, Standing
 from counterpoise.balance.fairness import gini, max_to_mean, normalised_impact
 from counterpoise.balance.order_style.iceberg import Iceberg, iceberg_peaks
 from counterpoise.balance.order_style.sweep import Sweep, sweep_lots
 from counterpoise.balance.order_style.volume_tracker import VolumeTracker
 from counterpoise.balance.parent import Parent, ParentConfig
+from counterpoise.balance.placement.adverse_selection import AdverseSelection, fit_adverse_selection
+from counterpoise.balance.placement.escalation import Escalation
+from counterpoise.balance.placement.fill_model import FillModel, fit_fill_model
+from counterpoise.balance.placement.fill_probability import fill_probability
+from counterpoise.balance.placement.peg import Peg
+from counterpoise.balance.placement.placement import Placement, PlacementConfig
+from counterpoise.balance.placement.queue_rates import QueueRates
+from counterpoise.balance.placement.queue_value import QueueMarket, QueueValue, queue_value
 from counterpoise.balance.router.outcome import RoutingTerms, VenueQueue
 from counterpoise.balance.router.route import Route, one_venue, route
 from counterpoise.balance.schedule.almgren_chriss import AlmgrenChriss, almgren_chriss, efficient_frontier
@@ -28,6 +39,7 @@ from counterpoise.market.tree import Tree as GranularityTree
 
 __all__ = [
     "Action",
+    "AdverseSelection",
     "AllocationSetting",
     "AllocationWishes",
     "AlmgrenChriss",
@@ -36,16 +48,28 @@ __all__ = [
     "Basket",
     "CancelOrder",
     "CarteaJaimungal",
+    "ChildCosts",
+    "ChildSize",
+    "ClockLaw",
+    "DetectionModel",
+    "Escalation",
     "Execution",
     "Executions",
+    "FillModel",
     "GranularityTree",
     "GueantLehalle",
     "Iceberg",
     "ObizhaevaWang",
     "Parent",
     "ParentConfig",
+    "Peg",
     "PlaceOrder",
+    "Placement",
+    "PlacementConfig",
     "Plan",
+    "QueueMarket",
+    "QueueRates",
+    "QueueValue",
     "Recalibration",
     "RecalibrationState",
     "Route",
@@ -53,6 +77,7 @@ __all__ = [
     "Schedule",
     "Seen",
     "Shortfall",
+    "SizeLaw",
     "Standing",
     "Sweep",
     "TargetSchedule",
@@ -63,7 +88,11 @@ __all__ = [
     "allocate",
     "almgren_chriss",
     "cartea_jaimungal",
+    "child_size",
     "efficient_frontier",
+    "fill_probability",
+    "fit_adverse_selection",
+    "fit_fill_model",
     "gini",
     "gueant_lehalle",
     "iceberg_peaks",
@@ -73,6 +102,7 @@ __all__ = [
     "obizhaeva_wang",
     "one_venue",
     "pov",
+    "queue_value",
     "route",
     "shortfall",
     "sweep_lots",

@@ -7,12 +7,14 @@ from typing import Final
 
 from counterpoise.balance.children import Child, Children
 from counterpoise.balance.execution import Action
-from counterpoise.core.units import BPS
+from counterpoise.core.units import BPS, SECOND_NS
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import TimeInForce
 from counterpoise.market.venue import TopOfBook, VenueEvent
 
 __all__ = ["Leg", "Stance"]
+
+_PATIENCE_NS: Final = 5 * SECOND_NS
 
 
 class Stance(Enum):
@@ -67,6 +69,10 @@ class Leg:
     def stop(self) -> list[Action]:
         """Cancel all that is live."""
         return self._children.cancel(self._children.live)
+
+    def ask(self, ts_ns: int) -> list[Action]:
+        """Questions about orders that the venue has been silent on for five seconds; until it answers they count as live."""
+        return self._children.ask(ts_ns, patience_ns=_PATIENCE_NS)
 
     def step(self, top: TopOfBook, stance: Stance, *, lots: int) -> list[Action]:
         """Cancel what stands elsewhere; when nothing is live, send an order of so many lots, 0 for none.

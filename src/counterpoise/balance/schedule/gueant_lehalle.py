@@ -79,7 +79,7 @@ def gueant_lehalle(units: int, *, model: MakerModel, penalty: float, steps: int,
     References
     ----------
     Guéant, Lehalle, Fernandez-Tapia (2012), "Optimal portfolio liquidation with limit orders", SIAM Journal on Financial
-    Mathematics 3, doi:10.1137/110850475, arXiv 1106.3279, sections 2 and 3.
+    Mathematics 3, doi:10.1137/110850475, arXiv 1106.3279.
 
     Examples
     --------

@@ -1,0 +1,1 @@
+"""Where a child order stands: joins, improves, crosses or waits."""
