@@ -100,7 +100,6 @@ class ReplayMarket:
         self._taken = np.zeros((_TAKEN_ROWS, at.TAKEN_COLUMNS), np.int64)
         self._fills = np.zeros((_FILL_ROWS, at.FILL_COLUMNS), np.int64)
         self._top, self._top_ns = np.zeros(5, np.int64), -1  # as of when it was looked at last
-        self._told: TopOfBook | None = None  # what `_top` holds, once asked for
         self._forgets = not resilience.half_life_ns
 
     @property
@@ -144,7 +143,6 @@ class ReplayMarket:
         while self._waiting:
             columns, rows = self._waiting[0]
             self._make_room()
-            self._told = None
             self._done, found = k.replay_rows(
                 self._book,
                 self._standing,
@@ -204,11 +202,9 @@ class ReplayMarket:
         """Best prices and sizes as shown to us."""
         if ts_ns != self._top_ns:
             k.show_top(self._book, self._taken, self._standing, self._shift, ts_ns, self._top)
-            self._top_ns, self._told = ts_ns, None
-        if self._told is None:
-            bid, bid_lots, ask, ask_lots, state = self._top.tolist()
-            self._told = TopOfBook(bid, bid_lots, ask, ask_lots, _STATES[state])
-        return self._told
+            self._top_ns = ts_ns
+        bid, bid_lots, ask, ask_lots, state = self._top.tolist()
+        return TopOfBook(bid, bid_lots, ask, ask_lots, _STATES[state])
 
     def recorded_mid_ticks(self) -> float:
         """Mid of the recording, which knows nothing of us; NaN when a side is empty."""
