@@ -6,8 +6,9 @@ from typing import Final
 
 import pytest
 
-from counterpoise.balance.basket.leg import Leg, Stance
+from counterpoise.balance.basket.leg import Leg
 from counterpoise.balance.execution import Action, CancelOrder, PlaceOrder
+from counterpoise.balance.placement.stance import Stance
 from counterpoise.market.instrument import Instrument, InstrumentKind
 from counterpoise.market.order import Fill, Order, OrderState, OrderUpdate, TimeInForce
 from counterpoise.market.quality import BookState

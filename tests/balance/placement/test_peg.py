@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.balance.basket.leg import Stance
 from counterpoise.balance.placement.escalation import Escalation
 from counterpoise.balance.placement.peg import Peg
+from counterpoise.balance.placement.stance import Stance
 from counterpoise.core.errors import InputError
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpoise.balance.basket.balanced import Balanced, BalancedConfig, TokenPlan
-from counterpoise.balance.basket.leg import Stance
 from counterpoise.balance.disguise.conduct import conduct
 from counterpoise.balance.execution import PlaceOrder, Seen
 from counterpoise.balance.placement.adverse_selection import AdverseSelection
 from counterpoise.balance.placement.fill_model import FillModel
 from counterpoise.balance.placement.placement import STANCES, Moment, Placement, PlacementConfig, placement_costs
+from counterpoise.balance.placement.stance import Stance
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import SECOND_NS
 from counterpoise.forecast.move_forecast import MoveForecast

@@ -67,7 +67,7 @@ def test_nothing_tried_is_cheaper(seed: int, count: int, under: float, depth: fl
         return cost + float(fees @ taken)
 
     ours = judged(found.taken, found.limits)
-    assert found.cost == pytest.approx(ours, abs=0.7)
+    assert found.cost == pytest.approx(ours, rel=0.01, abs=0.7)  # 40,000 draws: a standard error is up to .5 % of it
     for _ in range(60):
         taken = np.minimum(draw.dirichlet(np.ones(count)) * draw.uniform(0, 1000), depth)
         limits = draw.dirichlet(np.ones(count)) * draw.uniform(0, 1500)

@@ -7,11 +7,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from counterpoise.balance.basket.leg import Leg, Stance
+from counterpoise.balance.basket.leg import Leg
 from counterpoise.balance.disguise.clock_law import ClockLaw
 from counterpoise.balance.disguise.size_law import SizeLaw
 from counterpoise.balance.execution import Action, PlaceOrder, Seen, Standing
 from counterpoise.balance.placement.placement import Moment, Placement, PlacementConfig
+from counterpoise.balance.placement.stance import Stance
 from counterpoise.core.arrays import Bool1D, Float1D, Float2D, Int1D
 from counterpoise.core.config import Config
 from counterpoise.core.errors import InputError, UnknownName

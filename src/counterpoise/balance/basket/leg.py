@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Final
 
 from counterpoise.balance.children import Child, Children
 from counterpoise.balance.execution import Action
+from counterpoise.balance.placement.stance import Stance
 from counterpoise.core.units import BPS, SECOND_NS
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import TimeInForce
 from counterpoise.market.venue import TopOfBook, VenueEvent
 
-__all__ = ["Leg", "Stance"]
+__all__ = ["Leg"]
 
 _PATIENCE_NS: Final = 5 * SECOND_NS
-
-
-class Stance(Enum):
-    """Where a leg stands: away, in the queue at its own touch, a tick before it, or at the other side."""
-
-    WAIT = "wait"
-    JOIN = "join"
-    IMPROVE = "improve"
-    CROSS = "cross"
 
 
 class Leg:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from counterpoise.balance.basket.leg import Stance
+from counterpoise.balance.placement.stance import Stance
 from counterpoise.core.config import Config
 from counterpoise.core.errors import InputError
 from counterpoise.core.units import parse_duration

@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from counterpoise.balance.basket.leg import Stance
 from counterpoise.balance.placement.adverse_selection import AdverseSelection
 from counterpoise.balance.placement.features import features
 from counterpoise.balance.placement.fill_model import FillModel
+from counterpoise.balance.placement.stance import Stance
 from counterpoise.core.arrays import Bool1D, Float1D, Float2D
 from counterpoise.core.config import Config
 from counterpoise.core.errors import InputError
