@@ -49,6 +49,7 @@ FILLS = st.builds(
     qty_lots=INT64,
     fee=st.floats(allow_nan=False, allow_infinity=False),
     maker=st.booleans(),
+    trade_id=INT64,
 )
 UPDATES = st.builds(
     OrderUpdate,

@@ -313,6 +313,8 @@ def test_conserved_and_the_same_in_pieces(seed: int, cuts: list[float], pro_rata
         cash = sum(-e.side * e.price_ticks * e.qty_lots for e in heard if isinstance(e, Fill))
         signed = sum(e.side * e.qty_lots for e in heard if isinstance(e, Fill))
         assert pool.balances["ours"] == (signed, cash)
+        numbers = sorted(e.trade_id for e in heard if isinstance(e, Fill))
+        assert numbers == list(range(1, len(numbers) + 1))
         assert [sum(pair) for pair in zip(*pool.balances.values(), strict=True)] == [0, 0]
     assert runs[0] == runs[1]
 

@@ -251,6 +251,9 @@ def test_30_whatever_happens_is_legal_and_money_adds_up(seed: int) -> None:
     client.to(20)
     for name, order in orders.items():
         require_legal(order, client.of(name))
+    made = sorted((fill for name in orders for fill in client.fills(name)), key=lambda fill: fill.trade_id)
+    assert [fill.trade_id for fill in made] == list(range(1, len(made) + 1))
+    assert [fill.ts_ns for fill in made] == sorted(fill.ts_ns for fill in made)
     for row in venue_ledger(client.venue.world).iter_rows(named=True):
         assert row["traders"] + row["venue"] + row["fund"] - row["cost"] == row["deposited"]
 

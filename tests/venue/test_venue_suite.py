@@ -399,7 +399,10 @@ RANDOM_VENUES: Final[dict[str, Callable[[Given, int], Venue]]] = {
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=40)
 def test_30_whatever_happens_is_legal(name: str, seed: int) -> None:
-    """Random orders and cancels on a random market: states change legally, lots add up, events come in time order."""
+    """Random orders and cancels on a random market: states change legally, lots add up, events come in time order.
+
+    Every fill has a number of its own, from 1 on in the order in which the venue made them.
+    """
     draw = random.Random(seed)
     events = RandomStream(seed, centre=10**8, far=100_000, pace_ns=100 * MS_NS).events(150)
     venue = RANDOM_VENUES[name](Given((LINEAR, events)), seed)
@@ -420,6 +423,7 @@ def test_30_whatever_happens_is_legal(name: str, seed: int) -> None:
     heard += venue.events()
     for client_id, order in orders.items():
         require_legal(order, [event for event in heard if event.client_id == client_id])
+    require_numbered([event for event in heard if isinstance(event, Fill)])
 
 
 @pytest.mark.parametrize(
@@ -459,6 +463,13 @@ def random_order(draw: random.Random, client_id: str, top: TopOfBook) -> Order:
         price_ticks=0 if market else touch + side * draw.choice((0, 0, 3, 30, -2)),
         time_in_force=draw.choice(list(TimeInForce)),
     )
+
+
+def require_numbered(fills: list[Fill]) -> None:
+    made = sorted(fills, key=lambda fill: fill.trade_id)
+    assert [fill.trade_id for fill in made] == list(range(1, len(fills) + 1))
+    times = [fill.ts_ns for fill in made]
+    assert times == sorted(times)
 
 
 def require_legal(order: Order, heard: list[VenueEvent]) -> None:

@@ -35,6 +35,8 @@ from counterpoise.sim.request import Request
 
 __all__ = ["FillContext", "SimVenue"]
 
+_PLAIN: Final = Conditions()
+
 
 class FillContext(NamedTuple):
     """What a fill cost by whose doing: known to a simulation only. While a side is empty a mid is the price of the fill."""
@@ -195,7 +197,7 @@ class SimVenue(OrderDesk):
 
 def _refusal(order: Order, market: ReplayMarket, ts_ns: int) -> RejectReason | None:
     """Why the venue does not take an order, or None."""
-    if order.time_in_force is TimeInForce.FOK or order.asks != Conditions():
+    if order.time_in_force is TimeInForce.FOK or order.asks != _PLAIN:
         return RejectReason.NOT_SUPPORTED
     if market.state is not BookState.SYNCED:
         return RejectReason.BOOK_NOT_SYNCED
