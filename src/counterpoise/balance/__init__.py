@@ -6,6 +6,13 @@ from counterpoise.balance.allocate.recalibration import Recalibration, Recalibra
 from counterpoise.balance.allocate.setting import AllocationSetting, AllocationWishes
 from counterpoise.balance.basket.balanced import Balanced, BalancedConfig, TokenPlan
 from counterpoise.balance.basket.basket import Basket
+from counterpoise.balance.counteract.budget import RiskBudget
+from counterpoise.balance.counteract.gauges import GaugesConfig
+from counterpoise.balance.counteract.guard import ClusterGuard, ClusterGuardConfig
+from counterpoise.balance.counteract.liquidation_map import LiquidationMap, estimate_map, map_of_accounts
+from counterpoise.balance.counteract.step_back import Band, StepBack
+from counterpoise.balance.counteract.thin_side import ThinSide, ThinSideConfig
+from counterpoise.balance.counteract.unwind import BlockUnwind, BlockUnwindConfig, unwind_block
 from counterpoise.balance.execution import Action, CancelOrder, Execution, PlaceOrder, Seen, Standing
 from counterpoise.balance.fairness import gini, max_to_mean, normalised_impact
 from counterpoise.balance.parent import Parent, ParentConfig
@@ -28,12 +35,19 @@ __all__ = [
     "AlmgrenChriss",
     "Balanced",
     "BalancedConfig",
+    "Band",
     "Basket",
+    "BlockUnwind",
+    "BlockUnwindConfig",
     "CancelOrder",
     "CarteaJaimungal",
+    "ClusterGuard",
+    "ClusterGuardConfig",
     "Execution",
     "Executions",
+    "GaugesConfig",
     "GranularityTree",
+    "LiquidationMap",
     "ObizhaevaWang",
     "Parent",
     "ParentConfig",
@@ -41,12 +55,16 @@ __all__ = [
     "Plan",
     "Recalibration",
     "RecalibrationState",
+    "RiskBudget",
     "Route",
     "RoutingTerms",
     "Schedule",
     "Seen",
     "Shortfall",
     "Standing",
+    "StepBack",
+    "ThinSide",
+    "ThinSideConfig",
     "TokenPlan",
     "TransientSchedule",
     "VenueQueue",
@@ -54,7 +72,9 @@ __all__ = [
     "almgren_chriss",
     "cartea_jaimungal",
     "efficient_frontier",
+    "estimate_map",
     "gini",
+    "map_of_accounts",
     "max_to_mean",
     "normalised_impact",
     "obizhaeva_wang",
@@ -63,6 +83,7 @@ __all__ = [
     "shortfall",
     "transient_schedule",
     "twap",
+    "unwind_block",
     "vwap",
     "whole_lots",
 ]
