@@ -113,7 +113,8 @@ class ClusterGuard:
     Notes
     -----
     Of a cut order the inner execution hears that the rest was cancelled, when the order ends. All its other events reach it as
-    they are. It holds us back, it does not hold the market: noise, news and others may still set a cluster off.
+    they are. Levels that the price is beyond count as gone, and are there again when it comes back: `renew` the map. It holds
+    us back, it does not hold the market: noise, news and others may still set a cluster off.
     """
 
     def __init__(self, inner: Execution, config: ClusterGuardConfig, *, maps: Mapping[str, LiquidationMap]) -> None:

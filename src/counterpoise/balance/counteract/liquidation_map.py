@@ -159,6 +159,8 @@ def estimate_map(
     _require_estimate(open_interest, rules, mark, entries, leverages, long_share, typical)
     rows: list[tuple[float, float, int]] = []
     for side, share in ((1, long_share), (-1, 1 - long_share)):
+        if not share * open_interest:
+            continue
         cells = []
         for entry, seen in entries:
             for leverage, part in leverages:
@@ -167,7 +169,7 @@ def estimate_map(
                 if not isnan(price) and side * (mark - price) > 0 and seen * part > 0:
                     cells.append((price, seen * part * price / entry, seen * part))
         total = sum(weight for *_, weight in cells)
-        if share and open_interest and not total:
+        if not total:
             word = "longs" if side > 0 else "shorts"
             raise InputError(
                 f"no {word} of these entries and leverages live at {mark}; give entries nearer, or lower leverages"

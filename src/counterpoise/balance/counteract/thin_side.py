@@ -95,7 +95,7 @@ class ThinSideConfig(Config, frozen=True, kw_only=True):
 
     def model(self, volatility_bps: float) -> MakerModel:
         """The market as a maker sees it: prices in bps, time in seconds, inventory in clips."""
-        sigma = max(volatility_bps, _LEAST_VOLATILITY)
+        sigma = max(_LEAST_VOLATILITY, volatility_bps)
         return MakerModel(sigma=sigma, intensity=self.intensity, kappa=self.kappa, gamma=self.gamma, horizon=1.0)
 
 
@@ -264,7 +264,7 @@ class ThinSide:
         if held < 0 and not self._thin[side]:
             room = min(room, -held)
         seconds = parse_duration(self.config.loss_horizon) / SECOND_NS
-        move = self.config.loss_sigmas * max(self.gauges.volatility_bps, _LEAST_VOLATILITY) * sqrt(seconds) * BPS
+        move = self.config.loss_sigmas * max(_LEAST_VOLATILITY, self.gauges.volatility_bps) * sqrt(seconds) * BPS
         at_risk = move * float(abs(self._lot_value(top)))
         bearable = int(min(self.budgeted.loss_left / at_risk, float(_UNBOUNDED))) if at_risk else room
         lots = min(room, bearable - held)
