@@ -91,11 +91,11 @@ def live(
 def thin_side(*, step_back: bool) -> Made:
     bands = {"adverse_bps": Band(leave=3.0, enter=1.5), "volatility_bps": Band(leave=4.0, enter=2.0)} if step_back else {}
     config = ThinSideConfig(
-        clip="1",
+        clip="0.5",
         kappa=1.5,
         intensity=0.5,
         gamma=0.02,
-        edge_bps=0.3,
+        edge_bps=3.0,  # a maker pays 1 bps, and is met by those who know more than the mean
         gauges=GaugesConfig(bucket_qty="20"),
         step_back=StepBack(bands=bands),
     )

@@ -156,7 +156,9 @@ def estimate_map(
     estimate knows neither margin that was added nor cross margin, so it puts clusters too near; use it to keep away, not to
     forecast.
     """
-    _require_estimate(open_interest, rules, mark, entries, leverages, long_share, typical)
+    _require_estimate(
+        open_interest, rules, mark=mark, entries=entries, leverages=leverages, long_share=long_share, typical=typical
+    )
     rows: list[tuple[float, float, int]] = []
     for side, share in ((1, long_share), (-1, 1 - long_share)):
         if not share * open_interest:
@@ -181,6 +183,7 @@ def estimate_map(
 def _require_estimate(
     open_interest: float,
     rules: MarginRules,
+    *,
     mark: float,
     entries: Sequence[tuple[float, float]],
     leverages: Sequence[tuple[float, float]],
