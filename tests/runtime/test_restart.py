@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from counterpoise.balance.execution import PlaceOrder, Seen
+from counterpoise.balance.execution import PlaceOrder, QueryOrder, Seen
 from counterpoise.balance.parent import Parent, ParentConfig
 from counterpoise.core.clock import SimClock
 from counterpoise.core.errors import InputError
@@ -74,6 +74,9 @@ class Surviving:
     def cancel(self, client_id: str) -> None:
         self._venue.cancel(client_id)
 
+    def query(self, client_id: str) -> None:
+        self._venue.query(client_id)
+
     def advance(self, until_ns: int) -> None:
         self.now_ns = until_ns
         self._venue.advance(until_ns)
@@ -91,7 +94,7 @@ class Surviving:
 
 
 def parent(*, name: str = "small", side: str = "buy") -> Parent:
-    config = ParentConfig(side=side, qty="200", slice="1s", max_participation=1.0)
+    config = ParentConfig(side=side, qty="200", slice="1s", max_participation=1.0, patience="500ms")
     return Parent(PERP, config, name=name, start_ns=T0 + SECOND_NS, end_ns=T0 + (SECONDS - 1) * SECOND_NS)
 
 
@@ -139,7 +142,7 @@ def test_every_prefix_of_a_journal_rebuilds_what_it_says() -> None:
 
 
 @pytest.mark.parametrize("dies_at", [1, 2, 5, 9])
-def test_a_parent_that_died_after_sending_goes_on_and_fills_the_whole(dies_at: int) -> None:
+def test_a_parent_that_died_after_sending_goes_on_with_the_rest(dies_at: int) -> None:
     journal, venue, again = Kept(), Surviving(small_session.venue(), dies_at=dies_at), parent()
     with pytest.raises(Died):
         session(venue, journal, parent()).run(END_NS)
@@ -147,13 +150,13 @@ def test_a_parent_that_died_after_sending_goes_on_and_fills_the_whole(dies_at: i
     assert found.unanswered == (venue.sent[-1],)
     session(venue, journal, again, from_ns=venue.now_ns).run(END_NS)
     assert len(venue.sent) == len(set(venue.sent)) > dies_at
-    assert venue.filled_lots == again.filled_lots == again.qty_lots
-    assert again.done
+    assert venue.filled_lots == again.filled_lots > 190  # of 200: the last crossing order finds what the book holds
+    assert again.live_lots == 0
 
 
 @pytest.mark.parametrize("dies_at", [1, 2, 5, 9])
-def test_an_order_that_never_arrived_stays_live_and_is_not_sent_again(dies_at: int) -> None:
-    """Only the venue could say that it never had it: until then its lots are spoken for."""
+def test_an_order_that_never_arrived_is_asked_after_and_made_up_for_under_another_name(dies_at: int) -> None:
+    """Only the venue can say that it never had it: until it has said so twice its lots are spoken for."""
     journal, venue, again = Kept(), Surviving(small_session.venue(), dies_at=dies_at, arrives=False), parent()
     with pytest.raises(Died):
         session(venue, journal, parent()).run(END_NS)
@@ -162,9 +165,8 @@ def test_an_order_that_never_arrived_stays_live_and_is_not_sent_again(dies_at: i
     session(venue, journal, again, from_ns=venue.now_ns).run(END_NS)
     assert lost not in venue.sent
     assert len(venue.sent) == len(set(venue.sent))
-    assert not again.done
-    assert again.live_lots > 0
-    assert venue.filled_lots + again.live_lots <= again.qty_lots
+    assert again.done
+    assert venue.filled_lots == again.qty_lots
 
 
 def test_an_order_the_venue_never_had_is_made_up_for_once_it_says_so() -> None:
@@ -173,8 +175,11 @@ def test_an_order_the_venue_never_had_is_made_up_for_once_it_says_so() -> None:
     (action,) = first.step(at, {PERP.id: Seen(TOP, MUCH)})
     assert isinstance(action, PlaceOrder)
     name = action.order.client_id
-    assert recover([Intent(ts_ns=at, order=action.order)], again) == ((name,), (name,))
+    assert recover([Intent(ts_ns=at, order=action.order)], again)[:2] == ((name,), (name,))
+    assert again.step(at, {PERP.id: Seen(TOP, MUCH)}) == [QueryOrder(name)]
     again.hear(OrderUpdate(ts_ns=at, client_id=name, state=OrderState.REJECTED, left_lots=0))
+    assert again.step(at, {PERP.id: Seen(TOP, MUCH)}) == []  # after a refusal without a reason it waits a little
+    at += SECOND_NS
     (action,) = again.step(at, {PERP.id: Seen(TOP, MUCH)})
     assert isinstance(action, PlaceOrder)
     assert action.order.client_id == "small-00002"
@@ -184,7 +189,7 @@ def test_a_refused_order_keeps_its_number_and_is_not_live() -> None:
     (action,) = parent().step(T0 + 2 * SECOND_NS, {PERP.id: Seen(TOP, MUCH)})
     assert isinstance(action, PlaceOrder)
     again = parent()
-    assert recover([RefusedIntent(ts_ns=T0, order=action.order, reason="a limit")], again) == ((), ())
+    assert recover([RefusedIntent(ts_ns=T0, order=action.order, reason="a limit")], again) == ((), (), ())
     assert again.live_lots == 0
     (action,) = again.step(T0 + 3 * SECOND_NS, {PERP.id: Seen(TOP, MUCH)})
     assert isinstance(action, PlaceOrder)
@@ -210,4 +215,4 @@ def test_a_run_that_ended_and_another_configuration_are_refused() -> None:
     started = Started(config_hash="one", seed=1, version="0")
     with pytest.raises(InputError, match="began with configuration one"):
         recover([started], parent(), config_hash="two")
-    assert recover([started], parent(), config_hash="one") == ((), ())
+    assert recover([started], parent(), config_hash="one") == ((), (), ())

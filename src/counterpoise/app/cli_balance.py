@@ -24,6 +24,7 @@ SHOWN: Final = {
     "auc": "AUC",
     "auc_floor": "floor",
     "adversary_profit": "adversary",
+    "liquidated": "liquidated",
     "orders": "orders",
 }
 

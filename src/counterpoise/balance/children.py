@@ -1,21 +1,33 @@
 """Child orders of one side in one instrument: what was sent, what is live, what was filled.
 
-The invariant, at every instant: filled + working + in flight ≤ the most that may be. What is unknown counts as live.
+The invariant, at every instant: filled + working + in flight ≤ the most that may be. What is unknown counts as live, until the
+venue, asked, says otherwise. What is told twice is counted once, and what comes late changes nothing that has ended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from counterpoise.balance.execution import Action, CancelOrder, PlaceOrder
+from counterpoise.balance.execution import Action, CancelOrder, PlaceOrder, QueryOrder
 from counterpoise.core.errors import InputError
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.order import Fill, Order, OrderState, OrderUpdate, RejectReason, TimeInForce, require_transition
+from counterpoise.market.order import (
+    Fill,
+    Order,
+    OrderState,
+    OrderStatus,
+    OrderUpdate,
+    TimeInForce,
+    require_transition,
+    tells_of_order,
+)
 from counterpoise.market.venue import VenueEvent
 
 __all__ = ["Child", "Children"]
+
+_DENIALS: Final = 2  # a venue that says so often that it never had an order is believed
 
 
 @dataclass(slots=True)
@@ -26,10 +38,24 @@ class Child:
     state: OrderState
     left_lots: int  # once the order has ended: fills that we have yet to hear of
     cancelling: bool = False
+    trades: set[int] = field(default_factory=set)  # numbers of the fills heard
+    filled_lots: int = 0
+    waiting_ns: int | None = None  # since when we wait to hear of it, as far as we have looked
+    denied: int = 0  # times that the venue said it never had it
 
     @property
     def live(self) -> bool:
         return self.state.live or self.left_lots > 0
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it ended because the venue said that it never had it."""
+        return self.denied >= _DENIALS
+
+    @property
+    def owed(self) -> bool:
+        """Whether the venue has yet to answer: an order that works answers to nobody."""
+        return self.live and (self.state is not OrderState.WORKING or self.cancelling)
 
 
 class Children:
@@ -50,11 +76,17 @@ class Children:
         self._all: Final[dict[str, Child]] = {}
         self._live: Final[dict[str, Child]] = {}
         self.filled_lots = self.live_lots = 0
+        self.repeated = 0  # events that told nothing new
+        self.rejected: OrderUpdate | None = None  # the last rejection of an order, until it is taken
 
     @property
     def live(self) -> Collection[Child]:
         """Those that may still be filled, or whose fills we have yet to hear of."""
         return self._live.values()
+
+    def size_of(self, client_id: str) -> int:
+        """Lots of an order of ours, as it was sent."""
+        return self._all[client_id].order.qty_lots
 
     def hear(self, event: VenueEvent) -> None:
         """Take note of what the venue says of one of ours; others' events are passed over.
@@ -68,34 +100,78 @@ class Children:
         if child is None:
             return
         before = child.left_lots if event.client_id in self._live else 0
+        if tells_of_order(event) or isinstance(event, OrderStatus):
+            child.waiting_ns = None
+        if child.given_up and tells_of_order(event):
+            child.denied, child.state = 0, OrderState.UNKNOWN  # it was there after all
+            child.left_lots = child.order.qty_lots - child.filled_lots
         if isinstance(event, Fill):
-            if event.qty_lots > child.left_lots:
-                raise InputError(
-                    f"order {event.client_id}: a fill of {event.qty_lots} lots but only {child.left_lots} are left; reconcile"
-                )
-            child.left_lots -= event.qty_lots
-            self.filled_lots += event.qty_lots
+            self._fill(child, event)
+        elif isinstance(event, OrderStatus):
+            self._status(child, event)
         else:
             self._update(child, event)
-        self.live_lots += child.left_lots - before
-        if not child.live:
-            self._live.pop(event.client_id, None)
+        self._count(child, before)
         self._require_invariant()
 
-    @staticmethod
-    def _update(child: Child, event: OrderUpdate) -> None:
+    def _count(self, child: Child, before_lots: int) -> None:
+        name = child.order.client_id
+        now_lots = child.left_lots if child.live else 0
+        self.live_lots += now_lots - before_lots
+        if child.live:
+            self._live[name] = child
+        else:
+            self._live.pop(name, None)
+
+    def _fill(self, child: Child, fill: Fill) -> None:
+        if fill.trade_id in child.trades:
+            self.repeated += 1
+            return
+        if fill.qty_lots > child.left_lots:
+            raise InputError(
+                f"order {fill.client_id}: a fill of {fill.qty_lots} lots but only {child.left_lots} are left; reconcile"
+            )
+        if fill.trade_id:
+            child.trades.add(fill.trade_id)
+        child.left_lots -= fill.qty_lots
+        child.filled_lots += fill.qty_lots
+        self.filled_lots += fill.qty_lots
+
+    def _update(self, child: Child, event: OrderUpdate) -> None:
         """A child that ended stays live by the fills that its end tells of and that we have yet to hear."""
-        if event.reason in (RejectReason.DUPLICATE_ID, RejectReason.UNKNOWN_ORDER):
+        if not tells_of_order(event):
             child.cancelling = False  # of a request, not of the order: what becomes of it we hear in its own events
             return
-        require_transition(event.client_id, child.state, event.state)
-        child.state = event.state
-        if event.state.live:
+        if event.state is OrderState.REJECTED:
+            self.rejected = event
+        self._become(child, event.state, event.left_lots)
+
+    def _status(self, child: Child, status: OrderStatus) -> None:
+        """All that the venue knows: fills that we missed, and the state, unless it is older than what we have heard."""
+        for fill in status.fills:
+            if fill.trade_id not in child.trades:
+                self._fill(child, fill)
+        if status.state is not None:
+            child.cancelling = child.cancelling and status.state is not OrderState.WORKING
+            if status.state is not OrderState.IN_FLIGHT:
+                self._become(child, status.state, status.left_lots)
+        elif child.state in (OrderState.IN_FLIGHT, OrderState.UNKNOWN) and not child.filled_lots:
+            child.denied += 1
+            if child.given_up:
+                child.state, child.left_lots = OrderState.REJECTED, 0
+
+    def _become(self, child: Child, state: OrderState, left_lots: int) -> None:
+        if not child.state.live and (state.live or state is child.state):
+            self.repeated += 1
             return
-        undone = child.left_lots if event.state is OrderState.REJECTED else event.left_lots
+        require_transition(child.order.client_id, child.state, state)
+        child.state = state
+        if state.live:
+            return
+        undone = child.left_lots if state is OrderState.REJECTED else left_lots
         if undone > child.left_lots:
             raise InputError(
-                f"order {event.client_id}: {event.state} with {undone} lots undone, but only {child.left_lots} are left; "
+                f"order {child.order.client_id}: {state} with {undone} lots undone, but only {child.left_lots} are left; "
                 "reconcile with the venue"
             )
         child.left_lots -= undone
@@ -148,6 +224,23 @@ class Children:
                 child.cancelling = True
                 actions.append(CancelOrder(child.order.client_id))
         return actions
+
+    def ask(self, ts_ns: int, *, patience_ns: int) -> list[Action]:
+        """Questions about those of which the venue has said nothing for longer than our patience; each waits anew."""
+        actions: list[Action] = []
+        for child in self._live.values():
+            if not child.owed:
+                child.waiting_ns = None
+            elif child.waiting_ns is None:
+                child.waiting_ns = ts_ns
+            elif ts_ns - child.waiting_ns >= patience_ns:
+                child.waiting_ns = ts_ns
+                actions.append(QueryOrder(child.order.client_id))
+        return actions
+
+    def ask_all(self) -> list[Action]:
+        """Questions about everything that is live, such as after a restart."""
+        return [QueryOrder(name) for name in self._live]
 
     def _require_invariant(self) -> None:
         if self.filled_lots + self.live_lots > self.most_lots:

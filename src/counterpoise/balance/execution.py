@@ -10,7 +10,7 @@ from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import Order
 from counterpoise.market.venue import TopOfBook, VenueEvent
 
-__all__ = ["Action", "CancelOrder", "Execution", "PlaceOrder", "Seen", "Standing"]
+__all__ = ["Action", "CancelOrder", "Execution", "PlaceOrder", "QueryOrder", "Seen", "Standing"]
 
 
 class PlaceOrder(NamedTuple):
@@ -21,7 +21,13 @@ class CancelOrder(NamedTuple):
     client_id: str
 
 
-Action: TypeAlias = PlaceOrder | CancelOrder
+class QueryOrder(NamedTuple):
+    """Ask the venue what became of an order."""
+
+    client_id: str
+
+
+Action: TypeAlias = PlaceOrder | CancelOrder | QueryOrder
 
 
 class Seen(NamedTuple):

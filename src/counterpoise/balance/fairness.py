@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from counterpoise.core.arrays import Float1D
 from counterpoise.core.errors import InputError
+from counterpoise.flow.wallet import concentration
 
 __all__ = ["gini", "max_to_mean", "normalised_impact"]
 
@@ -62,14 +63,11 @@ def gini(values: ArrayLike) -> float:
 
     Examples
     --------
-    >>> gini([1.0, 1.0, 1.0]), gini([0.0, 0.0, 1.0]), gini([1.0, 2.0, 3.0, 4.0])
-    (0.0, 0.6666666666666666, 0.25)
+    >>> [round(gini(held), 6) for held in ([1.0, 1.0, 1.0], [0.0, 0.0, 1.0], [1.0, 2.0, 3.0, 4.0])]
+    [0.0, 0.666667, 0.25]
     """
-    ordered = np.sort(_sound(values))
-    if not ordered[-1] > 0:
-        return float("nan")
-    rank = np.arange(1, len(ordered) + 1)
-    return float(((2 * rank - len(ordered) - 1) @ ordered) / (len(ordered) * ordered.sum()))
+    sound = _sound(values)
+    return concentration.gini(sound) if sound.max() > 0 else float("nan")
 
 
 def max_to_mean(values: ArrayLike) -> float:

@@ -19,6 +19,7 @@ __all__ = [
     "Fill",
     "Order",
     "OrderState",
+    "OrderStatus",
     "OrderType",
     "OrderUpdate",
     "PriceReference",
@@ -28,6 +29,7 @@ __all__ = [
     "Trigger",
     "TriggerKind",
     "require_transition",
+    "tells_of_order",
 ]
 
 
@@ -218,8 +220,11 @@ class Refused(msgspec.Struct, frozen=True):
 Decision: TypeAlias = Approved | Refused
 
 
-class Fill(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """One execution. `fee` is in the settle currency, negative for a rebate; `maker` when our order rested."""
+class Fill(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """One execution. `fee` is in the settle currency, negative for a rebate; `maker` when our order rested.
+
+    `trade_id` is the venue's number of it, by which a fill told twice is known; 0 where the venue gives none.
+    """
 
     ts_ns: int
     client_id: str
@@ -229,6 +234,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     qty_lots: int
     fee: float
     maker: bool
+    trade_id: int = 0
 
 
 class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -243,3 +249,32 @@ class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     state: OrderState
     left_lots: int
     reason: RejectReason | None = None
+
+
+class OrderStatus(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A venue's answer to the question what became of an order: all that it knows, not what is new.
+
+    Parameters
+    ----------
+    ts_ns : int
+    client_id : str
+    state : OrderState, optional
+        None: the venue has never had it.
+    left_lots : int
+        As of an `OrderUpdate`.
+    fills : tuple of Fill
+        From its first on.
+    """
+
+    ts_ns: int
+    client_id: str
+    state: OrderState | None
+    left_lots: int = 0
+    fills: tuple[Fill, ...] = ()
+
+
+def tells_of_order(event: Fill | OrderUpdate | OrderStatus) -> bool:
+    """Whether it tells of the order itself, not of a request about it or that there is none."""
+    if isinstance(event, OrderStatus):
+        return event.state is not None
+    return isinstance(event, Fill) or event.reason not in (RejectReason.DUPLICATE_ID, RejectReason.UNKNOWN_ORDER)

@@ -7,12 +7,12 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.order import Approved, Fill, OrderUpdate
+from counterpoise.market.order import Approved, Fill, OrderStatus, OrderUpdate
 from counterpoise.market.quality import BookState
 
 __all__ = ["TopOfBook", "Venue", "VenueEvent"]
 
-VenueEvent: TypeAlias = Fill | OrderUpdate
+VenueEvent: TypeAlias = Fill | OrderUpdate | OrderStatus
 
 
 class TopOfBook(NamedTuple):
@@ -41,6 +41,10 @@ class Venue(Protocol):
         ...
 
     def cancel(self, client_id: str) -> None: ...
+
+    def query(self, client_id: str) -> None:
+        """Ask what became of an order; the answer is an `OrderStatus`."""
+        ...
 
     def advance(self, until_ns: int) -> None:
         """Let the venue live until that time: market events in, fills out."""

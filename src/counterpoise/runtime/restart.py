@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol
 
 from counterpoise.balance.execution import Execution
 from counterpoise.core.errors import InputError
-from counterpoise.market.order import Fill, Order, OrderState, OrderUpdate, RejectReason
-from counterpoise.market.venue import VenueEvent
+from counterpoise.market.order import Fill, Order, OrderState, OrderUpdate, tells_of_order
+from counterpoise.runtime.fill_book import FillBook
 from counterpoise.runtime.journal import Finished, Intent, JournalRecord, RefusedIntent, Started, VenueSaid
 
 __all__ = ["Recovered", "Resumable", "recover"]
@@ -25,6 +25,10 @@ class Resumable(Execution, Protocol):
         """Take up an order that was intended under our name; it counts as in flight."""
         ...
 
+    def doubt(self) -> tuple[str, ...]:
+        """Ask the venue about everything that is live, at the next decision; returns its client ids."""
+        ...
+
 
 class Recovered(NamedTuple):
     """What a journal leaves open.
@@ -35,16 +39,20 @@ class Recovered(NamedTuple):
         Client ids of orders of which the venue said nothing: it may never have had them.
     unsettled : tuple of str
         Client ids of all orders whose end, or whose fills, the journal does not tell, the unanswered among them.
+    fills : tuple of Fill
+        Those that the journal holds, each once.
     """
 
     unanswered: tuple[str, ...]
     unsettled: tuple[str, ...]
+    fills: tuple[Fill, ...]
 
 
 def recover(records: Iterable[JournalRecord], execution: Resumable, *, config_hash: str | None = None) -> Recovered:
     """Tell a fresh execution all that its journal holds, in the journal's order.
 
-    A cancel that was intended is not taken for sent: it is sent again where it is still wanted, which does no harm.
+    A cancel that was intended is not taken for sent: it is sent again where it is still wanted, which does no harm. At its
+    first decision the execution asks about all that is unsettled: what the venue said and nobody wrote down comes back so.
 
     Parameters
     ----------
@@ -59,9 +67,8 @@ def recover(records: Iterable[JournalRecord], execution: Resumable, *, config_ha
     InputError
         If the run ended by itself, its configuration was another one, or the orders are not this execution's.
     """
-    left: dict[str, int] = {}
-    ended: set[str] = set()
     silent: dict[str, tuple[int, Order]] = {}
+    fills = FillBook()
     for record in records:
         if isinstance(record, Finished):
             raise InputError("the run of this journal ended by itself; there is nothing to resume: start a new one")
@@ -75,28 +82,12 @@ def recover(records: Iterable[JournalRecord], execution: Resumable, *, config_ha
         if isinstance(record, RefusedIntent):
             execution.refused(record.order.client_id)
         elif isinstance(record, Intent):
-            left[record.order.client_id] = record.order.qty_lots
             silent[record.order.client_id] = (record.ts_ns, record.order)
         elif isinstance(record, VenueSaid):
             execution.hear(record.event)
-            if record.event.client_id in left and _of_the_order(record.event):
+            fills.hear(record.event)
+            if tells_of_order(record.event):
                 silent.pop(record.event.client_id, None)
-                _settle(record.event, left, ended)
     for name, (ts_ns, order) in silent.items():
         execution.hear(OrderUpdate(ts_ns=ts_ns, client_id=name, state=OrderState.UNKNOWN, left_lots=order.qty_lots))
-    return Recovered(tuple(silent), tuple(name for name, lots in left.items() if lots or name not in ended))
-
-
-def _of_the_order(event: VenueEvent) -> bool:
-    """Whether it tells of the order itself, not of a request about it."""
-    return isinstance(event, Fill) or event.reason not in (RejectReason.DUPLICATE_ID, RejectReason.UNKNOWN_ORDER)
-
-
-def _settle(event: VenueEvent, left: dict[str, int], ended: set[str]) -> None:
-    """Count down what we have yet to hear of an order."""
-    name = event.client_id
-    if isinstance(event, Fill):
-        left[name] -= event.qty_lots
-    elif not event.state.live:
-        ended.add(name)
-        left[name] = 0 if event.state is OrderState.REJECTED else left[name] - event.left_lots
+    return Recovered(tuple(silent), execution.doubt(), tuple(fills.all))

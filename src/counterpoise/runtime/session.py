@@ -5,13 +5,13 @@ The same loop drives replay, paper and live: only the venue and the clock differ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from counterpoise.balance.execution import Action, CancelOrder, Execution, PlaceOrder, Seen
+from counterpoise.balance.execution import Action, Execution, PlaceOrder, QueryOrder, Seen
 from counterpoise.core.clock import SimClock
 from counterpoise.core.errors import InputError
 from counterpoise.core.log import get_log
@@ -22,6 +22,7 @@ from counterpoise.market.event import TRADE, Events
 from counterpoise.market.order import Approved, Fill, Order
 from counterpoise.market.venue import Venue
 from counterpoise.risk.limits import Limits, approve
+from counterpoise.runtime.fill_book import FillBook
 from counterpoise.runtime.journal import CancelIntent, Finished, Intent, Journal, RefusedIntent, VenueSaid
 
 __all__ = ["Session", "SessionResult"]
@@ -82,6 +83,8 @@ class Session:
         Time between decisions.
     observe : callable, optional
         Called with each decision time after everything else, for pictures.
+    known : sequence of Fill
+        Of an earlier process, see `counterpoise.runtime.restart.Recovered`.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class Session:
         journal: Journal,
         step_ns: int,
         observe: Callable[[int], None] | None = None,
+        known: Sequence[Fill] = (),
     ) -> None:
         if step_ns <= 0:
             raise InputError(f"decisions need a positive time between them, found {format_duration(step_ns)}")
@@ -102,7 +106,7 @@ class Session:
         self._measures, self._journal, self._step_ns, self._observe = measures, journal, step_ns, observe
         self._instruments: Final = {instrument.id: instrument for instrument in execution.instruments}
         self._steps: list[tuple[int, str, int, int, str, int, int, int, int]] = []
-        self._fills: list[Fill] = []
+        self._fills: Final = FillBook(known)
         self._orders: list[tuple[int, Order]] = []
         self._refused = 0
         self._market_lots = dict.fromkeys(self._instruments, 0)
@@ -129,7 +133,7 @@ class Session:
         self._journal.flush()
         measures = {name: one.finish() for name, one in self._measures.items()}
         steps = pl.DataFrame(self._steps, schema=_STEP_COLUMNS, orient="row")
-        return SessionResult(measures, steps, self._fills, self._orders, self._refused)
+        return SessionResult(measures, steps, self._fills.all, self._orders, self._refused)
 
     def _step(self, ts_ns: int) -> None:
         self._venue.advance(ts_ns)
@@ -159,14 +163,16 @@ class Session:
         for event in self._venue.events():
             self._journal.append(VenueSaid(ts_ns=ts_ns, event=event))
             self._execution.hear(event)
-            if isinstance(event, Fill):
-                self._fills.append(event)
+            self._fills.hear(event)
 
     def _act(self, ts_ns: int, action: Action) -> None:
         if isinstance(action, PlaceOrder):
             self._place(ts_ns, action.order)
+        elif isinstance(action, QueryOrder):
+            self._venue.query(action.client_id)
         else:
-            self._cancel(ts_ns, action)
+            self._journal.append(CancelIntent(ts_ns=ts_ns, client_id=action.client_id))
+            self._venue.cancel(action.client_id)
 
     def _place(self, ts_ns: int, order: Order) -> None:
         execution, name = self._execution, order.instrument
@@ -188,10 +194,6 @@ class Session:
             get_log(execution=execution.name).warning("a limit refused an order", order=order.client_id, reason=decision.reason)
             execution.refused(order.client_id)
             self._refused += 1
-
-    def _cancel(self, ts_ns: int, action: CancelOrder) -> None:
-        self._journal.append(CancelIntent(ts_ns=ts_ns, client_id=action.client_id))
-        self._venue.cancel(action.client_id)
 
     def _note(self, ts_ns: int, seen: Mapping[str, Seen]) -> None:
         for name, (top, market_lots, _) in seen.items():

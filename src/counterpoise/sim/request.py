@@ -8,7 +8,7 @@ from counterpoise.market.order import OrderState, OrderUpdate, RejectReason
 
 __all__ = ["Request", "What", "rejected"]
 
-What: TypeAlias = Literal["submit", "submit again", "amend", "cancel"]
+What: TypeAlias = Literal["submit", "submit again", "amend", "cancel", "query"]
 
 
 class Request(NamedTuple):

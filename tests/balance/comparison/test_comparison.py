@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 import numpy as np
 import pytest
 
+from counterpoise.balance.basket.balanced import BalancedConfig
 from counterpoise.balance.comparison.contenders import CONTENDERS, Task, contender
 from counterpoise.balance.comparison.scenario import Known, Scenario
 from counterpoise.balance.comparison.training import learn, watched
@@ -61,6 +63,14 @@ def test_the_same_trial_is_the_same(known: Known, outcomes: list[Outcome]) -> No
     first = next(one for one in outcomes if (one.contender, one.seed, one.side) == ("balanced", 1, 1))
     assert again._replace(peaks=0, delays=0, signed=0) == first._replace(peaks=0, delays=0, signed=0)
     assert np.array_equal(again.peaks, first.peaks)
+
+
+def test_ours_may_draw_its_sizes_from_the_market_s(known: Known, outcomes: list[Outcome]) -> None:
+    hidden = msgspec.structs.replace(SMALL, balanced=BalancedConfig(sizes="market", display=1.0))
+    one = trial(hidden, known, "balanced", seed=1, side=1)
+    plain = next(other for other in outcomes if (other.contender, other.seed, other.side) == ("balanced", 1, 1))
+    assert one.completion == pytest.approx(1.0, abs=0.01)
+    assert one.orders > plain.orders
 
 
 def test_the_table_is_that_of_the_outcomes(known: Known, outcomes: list[Outcome]) -> None:

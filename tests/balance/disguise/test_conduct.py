@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.balance.basket.balanced import Balanced, BalancedConfig, TokenPlan
+from counterpoise.balance.disguise.clock_law import ClockLaw
 from counterpoise.balance.disguise.conduct import RULES, conduct
+from counterpoise.balance.disguise.size_law import SizeLaw
 from counterpoise.balance.execution import PlaceOrder, Seen
 from counterpoise.core.errors import InputError
-from counterpoise.core.units import MS_NS, SECOND_NS
+from counterpoise.core.units import MS_NS, SECOND_NS, parse_duration
 from counterpoise.forecast.move_forecast import MoveForecast
 from counterpoise.forecast.signals import MarketSignals
 from counterpoise.market.order import Approved, Fill, OrderState, TimeInForce
@@ -98,21 +100,29 @@ def test_rules_name_their_source() -> None:
     assert all("MAR" in text for text in RULES.values())
 
 
-def test_the_balanced_execution_behaves() -> None:
-    """All that it sent on a market of agents, a token bought and another sold."""
-    config = agent_market_config(seed=8, duration="60s", tokens=2, venues=1)
-    times = config.start_ns + np.array([2, 50]) * SECOND_NS
+HIDDEN: Final = BalancedConfig(sizes="market", clock=ClockLaw(every="500ms", most="3s"), display=1.0, mix_bps=0.3, join=0.3)
+
+
+def sent(config: BalancedConfig, *, every: str | ClockLaw) -> pl.DataFrame:
+    """All that the balanced execution sent on a market of agents, a token bought and another sold."""
+    market = agent_market_config(seed=8, duration="60s", tokens=2, venues=1)
+    times = market.start_ns + np.array([2, 50]) * SECOND_NS
     one = Balanced(
         "b",
-        config.instruments,
+        market.instruments,
         plan=TokenPlan(("BTC", "ETH"), times, np.array([[0.0, 0.0], [40.0, -900.0]])),
         forecast=MoveForecast(horizon="30s", names=MarketSignals([0]).names, weights=(0.1,) * 14),
         share=np.array([0.6, 0.4, 0.6, 0.4]),
-        config=BalancedConfig(),
+        config=config,
         rng=np.random.default_rng(1),
+        sizes=[SizeLaw.like([20, 50, 100, 500, 2_000, 9_000], mean=900.0)] * 4 if config.sizes == "market" else None,
     )
-    venue, rows = AgentVenue(config, latency=ConstantLatency(order="5ms", ack="5ms", feed="5ms")), dict[str, dict[str, Any]]()
-    for ts in range(config.start_ns + SECOND_NS, config.end_ns, SECOND_NS):
+    venue, rows = AgentVenue(market, latency=ConstantLatency(order="5ms", ack="5ms", feed="5ms")), dict[str, dict[str, Any]]()
+    span = market.start_ns + SECOND_NS, market.end_ns
+    wakes = (
+        range(*span, parse_duration(every)) if isinstance(every, str) else every.times(*span, np.random.default_rng(2)).tolist()
+    )
+    for ts in wakes:
         venue.advance(ts)
         list(venue.market())
         for event in venue.events():
@@ -122,23 +132,48 @@ def test_the_balanced_execution_behaves() -> None:
                 row["filled_lots"] += event.qty_lots
             elif not event.state.live:
                 row |= {"ended_ns": event.ts_ns, "withdrawn": row["rests"] and event.state is OrderState.CANCELLED}
-        for action in one.step(ts, {i.id: Seen(venue.top(i.id), 0) for i in config.instruments}):
+        for action in one.step(ts, {i.id: Seen(venue.top(i.id), 0) for i in market.instruments}):
             if isinstance(action, PlaceOrder):
-                sent = action.order
-                rows[sent.client_id] = order(
-                    sent.client_id,
-                    instrument=sent.instrument,
-                    side=sent.side,
-                    price_ticks=sent.price_ticks,
-                    qty_lots=sent.qty_lots,
+                placed = action.order
+                rows[placed.client_id] = order(
+                    placed.client_id,
+                    instrument=placed.instrument,
+                    side=placed.side,
+                    price_ticks=placed.price_ticks,
+                    qty_lots=placed.qty_lots,
                     filled_lots=0,
-                    rests=sent.time_in_force is not TimeInForce.IOC,
+                    rests=placed.time_in_force is not TimeInForce.IOC,
                     sent_ns=ts,
                     ended_ns=None,
                 )
-                venue.submit(Approved(sent))
+                venue.submit(Approved(placed))
             else:
                 venue.cancel(action.client_id)
-    assert len(rows) > 20
-    assert any(row["withdrawn"] for row in rows.values())
-    assert conduct(pl.DataFrame(list(rows.values()), schema_overrides=SCHEMA)).is_empty()
+    return pl.DataFrame(list(rows.values()), schema_overrides=SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("config", "every"),
+    [
+        (BalancedConfig(), "1s"),
+        (BalancedConfig(), "250ms"),
+        (HIDDEN, "250ms"),
+        (HIDDEN, "1s"),
+        (HIDDEN, ClockLaw(every="300ms", most="2s")),
+    ],
+)
+def test_the_balanced_execution_behaves(config: BalancedConfig, every: str | ClockLaw) -> None:
+    orders = sent(config, every=every)
+    assert orders.height > 20
+    assert orders["withdrawn"].any()
+    assert conduct(orders).is_empty()
+    for _, of_one in orders.group_by("instrument", maintain_order=True):
+        lots = of_one["qty_lots"].to_numpy()
+        again = lots[1:] == lots[:-1]
+        assert not (again & (lots[1:] > 1)).any()
+
+
+def test_without_its_rest_it_would_not() -> None:
+    """Decided on four times a second an order may be taken back before it could trade: the rule sees it."""
+    found = conduct(sent(BalancedConfig(rest="1ms"), every="250ms"))
+    assert set(found["rule"]) == {"fleeting"}

@@ -8,8 +8,10 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from counterpoise.balance.basket.leg import Leg, Stance
+from counterpoise.balance.disguise.clock_law import ClockLaw
+from counterpoise.balance.disguise.size_law import SizeLaw
 from counterpoise.balance.execution import Action, PlaceOrder, Seen, Standing
-from counterpoise.core.arrays import Float1D, Float2D, Int1D
+from counterpoise.core.arrays import Bool1D, Float1D, Float2D, Int1D
 from counterpoise.core.config import Config
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.core.units import BPS, SECOND_NS, parse_duration
@@ -17,7 +19,7 @@ from counterpoise.forecast.move_forecast import MoveForecast
 from counterpoise.forecast.signals import MarketSignals
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.quality import BookState
-from counterpoise.market.venue import VenueEvent
+from counterpoise.market.venue import TopOfBook, VenueEvent
 
 __all__ = ["Balanced", "BalancedConfig", "TokenPlan"]
 
@@ -63,7 +65,22 @@ class BalancedConfig(Config, frozen=True, kw_only=True):
     improve : bool
         Whether an order that rests goes a tick before the touch where the spread has room.
     child : str
-        Time in which a market's share of the plan would trade what one child holds; sizes vary around it by half, at random.
+        Time in which a market's share of the plan would trade what one child holds on the mean.
+    sizes : {"even", "market"}
+        Whether they vary evenly around it by half, or are drawn from the sizes of the market's own orders, weighed so that the
+        mean is that, or that of volume (`child_size` at information alone) where it is less.
+    clock : ClockLaw, optional
+        When a market is decided on, each by itself, at the first step after; at every step if left out.
+    display : float
+        An order that rests shows at most about so many times (half to one and a half of it, at random) what stands at its
+        touch; 0 for no bound.
+    rest : str
+        Nothing is decided on a market for so long after it was sent an order, unless that has ended: what rests has time to
+        trade.
+    mix_bps : float
+        Markets whose views differ by less take turns at random, anew at each decision; ≥ 0.
+    join : float
+        Share of the orders that rest which join the queue at the touch though there were room to improve; in [0, 1].
     leash_bps, reach_bps : float
         As `Leg`.
     last : float
@@ -78,6 +95,12 @@ class BalancedConfig(Config, frozen=True, kw_only=True):
     markets: int = 3
     improve: bool = True
     child: str = "10s"
+    sizes: str = "even"
+    clock: ClockLaw | None = None
+    display: float = 0.0
+    rest: str = "600ms"
+    mix_bps: float = 0.0
+    join: float = 0.0
     leash_bps: float = 0.5
     reach_bps: float = 3.0
     last: float = 0.02
@@ -93,7 +116,15 @@ class BalancedConfig(Config, frozen=True, kw_only=True):
                 f"pressure_bps is {self.pressure_bps}, join_bps {self.join_bps}, cross_bps {self.cross_bps}; expected "
                 "pressure_bps >= 0 and cross_bps >= join_bps"
             )
+        if self.sizes not in ("even", "market"):
+            raise InputError(f"sizes is {self.sizes!r}; expected 'even' or 'market'")
+        if self.mix_bps < 0 or self.display < 0 or not 0 <= self.join <= 1:
+            raise InputError(
+                f"mix_bps is {self.mix_bps}, display {self.display}, join {self.join}; expected mix_bps, display >= 0, "
+                "join in [0, 1]"
+            )
         parse_duration(self.child)
+        parse_duration(self.rest)
 
 
 class Balanced:
@@ -109,12 +140,15 @@ class Balanced:
         Part of its token's quantity that each market would take by its volume; of a token they sum to 1.
     config : BalancedConfig
     rng : numpy.random.Generator
-        Draws sizes.
+        Draws sizes, times, and who takes turns.
+    sizes : sequence of SizeLaw, optional
+        Of each market's children, where `config.sizes` is "market".
 
     Raises
     ------
     InputError
-        If a token of the plan has no instrument, an instrument no place in the plan, or a plan changes its side.
+        If a token of the plan has no instrument, an instrument no place in the plan, a plan changes its side, or laws of sizes
+        are not what the config says.
     """
 
     def __init__(
@@ -127,6 +161,7 @@ class Balanced:
         share: Float1D,
         config: BalancedConfig,
         rng: np.random.Generator,
+        sizes: Sequence[SizeLaw] | None = None,
     ) -> None:
         self.name, self.instruments, self.plan = name, tuple(instruments), plan
         self._config, self._forecast, self._rng = config, forecast, rng
@@ -142,9 +177,15 @@ class Balanced:
         self._span_s: Final = (int(plan.times_ns[-1]) - int(plan.times_ns[0])) / SECOND_NS
         rate = self._whole[self._token] * share / self._span_s / self._unit
         self._child: Final = rate * parse_duration(config.child) / SECOND_NS  # lots
+        self._sizes: Final = self._laws(sizes)
+        self._shown: Final = [0] * len(self.instruments)  # lots of each market's last order
+        self._due_ns: Final = np.zeros(len(self.instruments), np.int64)  # when each is decided on next
+        self._rest_ns: Final = parse_duration(config.rest)
+        self._taste: Final = np.zeros(len(self.instruments))
+        self._improves: Final = np.full(len(self.instruments), config.improve)
         self._signals: Final = MarketSignals(self._token.tolist())
         self._legs: Final = {i.id: self._leg(i, number) for number, i in enumerate(self.instruments)}
-        self._by_prefix: Final = {f"{name}.{number}": leg for number, leg in enumerate(self._legs.values())}
+        self._by_prefix: Final = {f"{name}.{number}": number for number in range(len(self.instruments))}
         self.waited = 0  # decisions in which a market could not be used, its book being out of order
 
     def _leg(self, instrument: Instrument, number: int) -> Leg:
@@ -157,6 +198,12 @@ class Balanced:
             leash_bps=self._config.leash_bps,
             reach_bps=self._config.reach_bps,
         )
+
+    def _laws(self, sizes: Sequence[SizeLaw] | None) -> list[SizeLaw]:
+        given = 0 if sizes is None else len(sizes)
+        if given != (len(self.instruments) if self._config.sizes == "market" else 0):
+            raise InputError(f"{given} laws of sizes; expected one a market where config.sizes is 'market', none otherwise")
+        return [SizeLaw.around(lots) for lots in self._child] if sizes is None else list(sizes)
 
     @property
     def start_ns(self) -> int:
@@ -181,12 +228,17 @@ class Balanced:
         return Standing(side * round(target), side * leg.filled_lots, side * leg.live_lots)
 
     def hear(self, event: VenueEvent) -> None:
-        leg = self._by_prefix.get(event.client_id.rpartition("-")[0])
-        if leg is not None:
-            leg.hear(event)
+        number = self._by_prefix.get(event.client_id.rpartition("-")[0])
+        if number is None:
+            return
+        leg = self._legs[self.instruments[number].id]
+        leg.hear(event)
+        if not leg.live_lots:
+            self._due_ns[number] = self._after(event.ts_ns, 1)[0]
 
     def refused(self, client_id: str) -> None:
-        self._by_prefix[client_id.rpartition("-")[0]].refused(client_id)
+        number = self._by_prefix[client_id.rpartition("-")[0]]
+        self._legs[self.instruments[number].id].refused(client_id)
 
     def stop(self) -> list[Action]:
         return [action for leg in self._legs.values() for action in leg.stop()]
@@ -202,17 +254,47 @@ class Balanced:
             return self.stop()
         sound = np.array([top.state is BookState.SYNCED for top in tops]) & (bid > 0) & (ask > 0)
         self.waited += int((~sound).sum())
+        due = self._due(ts_ns)
         stances = self._stances(ts_ns, signals, bid, ask)
         room = self._whole - np.bincount(self._token, sum(self._lots()) * self._unit)
-        sizes = self._child * self._rng.uniform(0.5, 1.5, len(tops))
+        resting_ends = ts_ns + self._rest_ns > self.plan.times_ns[-1]
         actions: list[Action] = []
-        for number, leg in enumerate(self._legs.values()):
-            token, unit = self._token[number], self._unit[number]
-            lots = min(max(int(sizes[number]), 1), int(room[token] / unit + 1e-9))
-            new = leg.step(tops[number], stances[number], lots=lots) if sound[number] else []
-            room[token] -= unit * sum(action.order.qty_lots for action in new if isinstance(action, PlaceOrder))
-            actions += new
+        for number in np.flatnonzero(due & sound).tolist():
+            if stances[number] is Stance.CROSS or not resting_ends:
+                actions += self._send(number, ts_ns, tops[number], stances[number], room)
         return actions
+
+    def _send(self, number: int, ts_ns: int, top: TopOfBook, stance: Stance, room: Float1D) -> list[Action]:
+        """What a market's leg does now; `room` is what may yet be sent of each token, and is kept so."""
+        token, unit, config = self._token[number], self._unit[number], self._config
+        most = int(room[token] / unit + 1e-9)
+        if config.display and stance is not Stance.CROSS:
+            stands = top.bid_lots if self._side[number] > 0 else top.ask_lots
+            most = min(most, max(int(config.display * self._rng.uniform(0.5, 1.5) * stands), 1))
+        lots = self._sizes[number].draw(self._rng, most=most, last=self._shown[number])
+        actions = self._legs[self.instruments[number].id].step(top, stance, lots=lots)
+        for action in actions:
+            if isinstance(action, PlaceOrder):
+                self._shown[number] = action.order.qty_lots
+                self._due_ns[number] = max(self._due_ns[number], ts_ns + self._rest_ns)
+                room[token] -= unit * action.order.qty_lots
+        return actions
+
+    def _due(self, ts_ns: int) -> Bool1D:
+        """Which markets are decided on now; for these the next time, taste and kind of order are drawn."""
+        config, due = self._config, self._due_ns <= ts_ns
+        count = int(due.sum())
+        self._due_ns[due] = self._after(ts_ns, count)
+        if config.mix_bps:
+            self._taste[due] = self._rng.uniform(0.0, config.mix_bps, count)
+        if config.join:
+            self._improves[due] = config.improve & (self._rng.random(count) >= config.join)
+        return due
+
+    def _after(self, ts_ns: int, count: int) -> Int1D:
+        """When each of so many is decided on next."""
+        clock = self._config.clock
+        return np.full(count, ts_ns) if clock is None else clock.after(ts_ns, self._rng, count=count)
 
     def _lots(self) -> tuple[Float1D, Float1D]:
         """Lots filled and live of each leg."""
@@ -229,11 +311,12 @@ class Balanced:
         view = self._side * self._forecast.bps(signals)
         edge = view + config.pressure_bps * np.minimum(bands, config.most_bands)[self._token]
         cross = config.cross_bps + (ask - bid) / np.where(bid + ask > 0, bid + ask, 1.0) / BPS
-        chosen = _best(view, self._token, config.markets)
-        resting = Stance.IMPROVE if config.improve else Stance.JOIN
+        chosen = _best(view + self._taste, self._token, config.markets)
         return [
-            Stance.CROSS if takes or late else resting if stands else Stance.WAIT
-            for takes, stands in zip(chosen & (edge > cross), chosen & (edge > config.join_bps), strict=True)
+            Stance.CROSS if takes or late else (Stance.IMPROVE if improves else Stance.JOIN) if stands else Stance.WAIT
+            for takes, stands, improves in zip(
+                chosen & (edge > cross), chosen & (edge > config.join_bps), self._improves, strict=True
+            )
         ]
 
 

@@ -12,6 +12,8 @@ from counterpoise.balance.allocate.setting import AllocationSetting, AllocationW
 from counterpoise.balance.basket.balanced import Balanced, TokenPlan
 from counterpoise.balance.basket.basket import Basket
 from counterpoise.balance.comparison.scenario import Known, Scenario
+from counterpoise.balance.disguise.child_size import ChildCosts, DetectionModel, child_size
+from counterpoise.balance.disguise.size_law import SizeLaw
 from counterpoise.balance.execution import Execution
 from counterpoise.balance.parent import Parent, ParentConfig
 from counterpoise.balance.schedule.almgren_chriss import almgren_chriss
@@ -188,6 +190,7 @@ def _balanced(task: Task, rng: np.random.Generator, *, tracking_bps: float | Non
     plan = allocate(target, setting, wishes=wishes)
     quantity = plan.flows[0] * _MILLION / mean_price
     amounts = np.abs(plan.amounts[0])
+    share = amounts / np.bincount(tokens, amounts)[tokens]
     names = tuple(token.name for token in config.tokens)
     times = np.array([task.start_ns, task.end_ns])
     return Balanced(
@@ -195,10 +198,30 @@ def _balanced(task: Task, rng: np.random.Generator, *, tracking_bps: float | Non
         task.instruments,
         plan=TokenPlan(names, times, np.array([0 * quantity, quantity])),
         forecast=known.forecast,
-        share=amounts / np.bincount(tokens, amounts)[tokens],
+        share=share,
         config=scenario.balanced,
         rng=rng,
+        sizes=_sizes(task, np.abs(quantity)[tokens] * share) if scenario.balanced.sizes == "market" else None,
     )
+
+
+def _sizes(task: Task, quantity: Float1D) -> list[SizeLaw]:
+    """Of each market, to trade a quantity [base], as orders come on its token's first: the one that is known order by order."""
+    known, laws = task.known, []
+    horizon_s = parse_duration(task.scenario.horizon) / SECOND_NS
+    longest_s = parse_duration(task.scenario.balanced.child) / SECOND_NS
+    first = np.searchsorted(task.tokens, task.tokens)
+    for m, instrument in enumerate(task.instruments):
+        ordinary = known.ordinary[int(task.tokens[m])]
+        lots, chances = np.array(ordinary.common_lots), np.array(ordinary.common_chances)
+        mean = float(lots @ chances / chances.sum())
+        sd = float(np.sqrt((lots - mean) ** 2 @ chances / chances.sum()))
+        orders = 0.5 * ordinary.orders / len(task.scenario.train_seeds) / horizon_s  # of a side
+        seen = DetectionModel(orders * known.volume[m] / known.volume[first[m]], mean, sd)
+        rate = quantity[m] / instrument.qty_grid.size / horizon_s
+        child = child_size(rate, seen, ChildCosts(), price_per_nat=1.0, longest_s=longest_s)
+        laws.append(SizeLaw.like(lots, chances=chances, mean=float(child.lots[0])))
+    return laws
 
 
 CONTENDERS: Final[dict[str, Callable[[Task, np.random.Generator], Execution]]] = {

@@ -14,7 +14,9 @@ from counterpoise.core.units import parse_duration
 from counterpoise.forecast.move_forecast import MoveForecast
 from counterpoise.sim.agents.agent_config import AgentMarketConfig, agent_market_config
 from counterpoise.sim.agents.ahead import AheadConfig
+from counterpoise.sim.agents.leverage_config import LeverageConfig
 from counterpoise.sim.agents.ordinary_flow import OrdinaryFlow
+from counterpoise.sim.leverage.accounts import AccountsConfig
 
 __all__ = ["Known", "Scenario"]
 
@@ -43,6 +45,9 @@ class Scenario(Config, frozen=True, kw_only=True):
         One way, to each venue and back.
     adversary : AheadConfig
         One on the most active market of each token, who trades ahead; his threshold is set on training seeds.
+    accounts : AccountsConfig, optional
+        Leveraged accounts on the perpetual of each token on the first venue; the `notional` is that of the first token, of
+        others in proportion to what an ordinary order of them is worth and how lively they are. Nobody by default.
     train_seeds, settle : tuple of int, str
         Seeds that everything is learnt on; time before the parent begins.
     balanced : BalancedConfig
@@ -58,6 +63,7 @@ class Scenario(Config, frozen=True, kw_only=True):
     decide_every: str = "1s"
     latency: str = "5ms"
     adversary: AheadConfig = AheadConfig()
+    accounts: AccountsConfig | None = None
     train_seeds: tuple[int, ...] = (901, 902, 903, 904)
     settle: str = _SETTLE
     balanced: BalancedConfig = msgspec.field(default_factory=BalancedConfig)
@@ -78,7 +84,21 @@ class Scenario(Config, frozen=True, kw_only=True):
     def market(self, seed: int) -> AgentMarketConfig:
         """The market of a seed; it lives a minute longer than the parent."""
         length_ns = parse_duration(self.settle) + parse_duration(self.horizon) + parse_duration("1m")
-        return agent_market_config(seed=seed, duration=f"{length_ns // 10**6}ms", tokens=self.tokens, venues=self.venues)
+        market = agent_market_config(seed=seed, duration=f"{length_ns // 10**6}ms", tokens=self.tokens, venues=self.venues)
+        return market if self.accounts is None else msgspec.structs.replace(market, leverage=_houses(market, self.accounts))
+
+
+def _houses(market: AgentMarketConfig, accounts: AccountsConfig) -> tuple[LeverageConfig, ...]:
+    """A house for each token."""
+    worth = [token.clip * token.price * token.activity for token in market.tokens]
+    return tuple(
+        LeverageConfig(
+            token=token.name,
+            venue=market.venues[0].name,
+            accounts=msgspec.structs.replace(accounts, notional=accounts.notional * value / worth[0]),
+        )
+        for token, value in zip(market.tokens, worth, strict=True)
+    )
 
 
 class Known(NamedTuple):

@@ -11,13 +11,14 @@ import numpy as np
 from counterpoise.balance.comparison.contenders import Task, contender
 from counterpoise.balance.comparison.scenario import Known, Scenario
 from counterpoise.balance.comparison.training import watched
-from counterpoise.balance.execution import CancelOrder, Execution, PlaceOrder, Seen
+from counterpoise.balance.execution import Execution, PlaceOrder, QueryOrder, Seen
 from counterpoise.balance.fairness import gini, normalised_impact
 from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.units import BPS, DAY_NS, SECOND_NS, parse_duration
 from counterpoise.market.event import TRADE
 from counterpoise.market.order import Approved, Fill
 from counterpoise.sim.agents.ahead import AheadConfig, ahead_line, ahead_report
+from counterpoise.sim.agents.clearing import ClearingHouse
 from counterpoise.sim.agents.ledger import agent_ledger
 from counterpoise.sim.agents.venue import AgentVenue
 from counterpoise.sim.latency import ConstantLatency
@@ -52,6 +53,8 @@ class Outcome(NamedTuple):
         Profit of all adversaries [quote].
     signed : (tokens,) float64
         Aggressive buys less sells of all while the parent was worked [base].
+    liquidated : float
+        Value of leveraged positions that were closed by force from its start to the end of the market [quote].
     """
 
     contender: str
@@ -70,6 +73,7 @@ class Outcome(NamedTuple):
     delays: Float1D
     adversary: float
     signed: Float1D
+    liquidated: float
 
 
 def trial(scenario: Scenario, known: Known, name: str, *, seed: int, side: int) -> Outcome:
@@ -159,7 +163,9 @@ class _Run:
             if isinstance(action, PlaceOrder):
                 self.venue.submit(Approved(action.order))
                 self.orders += 1
-            elif isinstance(action, CancelOrder):
+            elif isinstance(action, QueryOrder):
+                self.venue.query(action.client_id)
+            else:
                 self.venue.cancel(action.client_id)
 
     def _look(self) -> None:
@@ -213,7 +219,14 @@ class _Run:
             delays=self.delays,
             adversary=float(traded),
             signed=np.asarray(np.bincount(tokens, self.signed * self.unit), np.float64),
+            liquidated=self._liquidated(),
         )
+
+    def _liquidated(self) -> float:
+        world = self.venue.world
+        begin_s = (self.task.start_ns - world.config.start_ns) / SECOND_NS
+        paths = [ClearingHouse(world, house).path() for house in range(len(world.config.leverage))]
+        return float(sum(path.filter(path["seconds"] >= begin_s)["liquidated"].sum() for path in paths))
 
     def _paid(self) -> tuple[float, float, float, float]:
         """Over the arrival mids, over the mids without us, fees, and the value that rested [quote]."""

@@ -85,7 +85,7 @@ def verdict(scenario: Scenario, known: Known, outcomes: Sequence[Outcome], *, ou
     for outcome in outcomes:
         by_name.setdefault(outcome.contender, []).append(outcome)
     clean = np.concatenate([one.peaks for one in by_name[NOBODY]])
-    quiet = float(np.mean([one.adversary for one in by_name[NOBODY]]))
+    quiet = {one.seed: one for one in by_name[NOBODY]}
     names = [name for name in by_name if name != NOBODY]
     floor = _floor(known, by_name[NOBODY], by_name[names[0]][0], scenario)
     frame = pl.DataFrame([_line(name, by_name[name], clean, quiet, floor) for name in names])
@@ -102,7 +102,7 @@ def _by_seed(outcomes: Sequence[Outcome], name: str) -> Float1D:
     return np.array([np.mean(found[seed]) for seed in sorted(found)])
 
 
-def _line(name: str, outcomes: Sequence[Outcome], clean: Float1D, quiet: float, floor: float) -> dict[str, Any]:
+def _line(name: str, outcomes: Sequence[Outcome], clean: Float1D, quiet: dict[int, Outcome], floor: float) -> dict[str, Any]:
     costs = np.array([one.shortfall_bps for one in outcomes])
     worst = np.sort(costs)[-max(1, round((1 - _TAIL) * len(costs))) :]
     cost, low, high = bootstrap_mean(_by_seed(outcomes, "shortfall_bps"))
@@ -131,7 +131,8 @@ def _line(name: str, outcomes: Sequence[Outcome], clean: Float1D, quiet: float, 
         "auc_floor": floor,
         "alarms": float(np.mean(np.isfinite(delays))),
         "delay": float(np.median(np.minimum(delays, 1.0))),
-        "adversary_profit": _mean(outcomes, "adversary") - quiet,
+        "adversary_profit": float(np.mean([one.adversary - quiet[one.seed].adversary for one in outcomes])),
+        "liquidated": float(np.mean([one.liquidated - quiet[one.seed].liquidated for one in outcomes])),
     }
     levels = outcomes[0].gini
     return row | {f"gini_{level}": float(np.mean([one.gini[level] for one in outcomes])) for level in levels}

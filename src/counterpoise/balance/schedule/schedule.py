@@ -9,7 +9,7 @@ import numpy as np
 from counterpoise.core.arrays import Float1D, Int1D
 from counterpoise.core.errors import InputError
 
-__all__ = ["Schedule", "whole_lots"]
+__all__ = ["Schedule", "revised", "whole_lots"]
 
 
 class Schedule(NamedTuple):
@@ -64,3 +64,50 @@ def whole_lots(path: Float1D, *, qty_lots: int) -> Int1D:
     lots: Int1D = np.floor(path / path[-1] * qty_lots + 0.5).astype(np.int64)
     lots[-1] = qty_lots
     return lots
+
+
+def revised(schedule: Schedule, ts_ns: int, *, done_lots: int, qty_lots: int, end_ns: int | None = None) -> Schedule:
+    """What remains of a schedule for another quantity and end: its shape is kept, in lots and in time.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    ts_ns : int
+        Now; slices that have ended are left out, the one that runs begins now.
+    done_lots : int
+        What is done, whatever should have been.
+    qty_lots : int
+        At the end, `done_lots` included.
+    end_ns : int, optional
+        As before by default.
+
+    Raises
+    ------
+    InputError
+        If the end is past, or less is wanted than is done.
+
+    Examples
+    --------
+    >>> times = np.array([0, 10, 20, 30])
+    >>> plan = Schedule(times[:3], times[1:], np.array([10, 20, 30]))
+    >>> revised(plan, 10, done_lots=14, qty_lots=24).cumulative_lots.tolist()
+    [19, 24]
+    """
+    begin, before = max(ts_ns, int(schedule.start_ns[0])), int(schedule.end_ns[-1])
+    after = before if end_ns is None else end_ns
+    if after <= begin or qty_lots < done_lots:
+        raise InputError(
+            f"a schedule that ends at {after} ns with {qty_lots} lots, now {begin} ns with {done_lots} done; "
+            "expected an end to come and no less than is done"
+        )
+    kept = np.flatnonzero(schedule.end_ns > begin)
+    if not len(kept):
+        return Schedule(*(np.array([value], np.int64) for value in (begin, after, qty_lots)))
+    ends = begin + np.rint((schedule.end_ns[kept] - begin) * ((after - begin) / (before - begin))).astype(np.int64)
+    ends[-1] = after
+    planned = schedule.cumulative_lots[kept] - (schedule.cumulative_lots[kept[0] - 1] if kept[0] else 0)
+    if planned[-1] <= 0:
+        planned = ends - begin
+    rest = qty_lots - done_lots
+    lots = whole_lots(planned.astype(np.float64), qty_lots=rest) if rest else np.zeros(len(kept), np.int64)
+    return Schedule(np.append(np.int64(begin), ends[:-1]), ends, done_lots + lots)

@@ -7,27 +7,26 @@ latency later. `counterpoise.sim.connection` says when requests arrive and repor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from math import exp, log
 from typing import Final
 
 import numpy as np
 
 from counterpoise.core.arrays import Int1D
-from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.core.errors import UnknownName
 from counterpoise.market.event import QUOTE, Events
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.order import Approved, Fill, Order, OrderState, OrderUpdate, RejectReason
+from counterpoise.market.order import Order, OrderState
 from counterpoise.market.quality import BookState
-from counterpoise.market.venue import TopOfBook, VenueEvent
+from counterpoise.market.venue import TopOfBook
 from counterpoise.sim.agents.agent_config import AgentMarketConfig
 from counterpoise.sim.agents.arrays import AgentLine
 from counterpoise.sim.agents.kernels import layout as at
 from counterpoise.sim.agents.kernels.prints import hear
 from counterpoise.sim.agents.kernels.values import past_value
 from counterpoise.sim.agents.market import open_world, take_events
-from counterpoise.sim.connection import Connection
+from counterpoise.sim.desk import Held, OrderDesk
 from counterpoise.sim.exchange.exchange import order_kind
 from counterpoise.sim.exchange.kernels import codes
 from counterpoise.sim.exchange.kernels import layout as x
@@ -36,22 +35,12 @@ from counterpoise.sim.exchange.kernels.requests import amend, cancel, place_with
 from counterpoise.sim.exchange.reports import REASONS
 from counterpoise.sim.latency import ConstantLatency, LognormalLatency
 from counterpoise.sim.replay.venue import FillContext
-from counterpoise.sim.request import Request, What, rejected
+from counterpoise.sim.request import Request
 
 __all__ = ["AgentVenue"]
 
 
-@dataclass(slots=True)
-class _Held:
-    """An order as the venue holds it."""
-
-    order: Order
-    state: OrderState
-    left_lots: int
-    number: int = 0
-
-
-class AgentVenue:
+class AgentVenue(OrderDesk):
     """Our seat in a market of agents.
 
     Parameters
@@ -72,14 +61,13 @@ class AgentVenue:
         seed: int = 0,
         extra: Sequence[AgentLine] = (),
     ) -> None:
+        super().__init__(latency, seed=seed)
         self.world: Final = open_world(config, extra=extra, own_accounts=1)
         self._account: Final = int(self.world.ex[x.ACCOUNT_COUNT]) - 1
         self._feed_ns: Final = latency.feed_ns
-        self._connection: Final = Connection[Request](latency, seed=seed)
         self._instruments: Final = config.instruments
         self._markets: Final = {instrument.id: market for market, instrument in enumerate(self._instruments)}
-        self._held: dict[str, _Held] = {}
-        self._ids: list[str] = []
+        self._at_exchange: dict[int, int] = {}  # numbers of our orders there
         self._arrived: list[tuple[Instrument, Events]] = []
         self._contexts: list[FillContext] = []
         self._fills: list[tuple[int, int, int, float]] = []  # market, time, order and log value of fills without their context
@@ -88,7 +76,6 @@ class AgentVenue:
         self._origins: Final[list[float]] = self.world.reals[stats + at.S_OPEN].tolist()  # log ticks that stand for the value 0
         self._mids: list[float] = self.world.log_mids().tolist()
         self._opening: Final = [mid - self._log_value(m, config.start_ns) for m, mid in enumerate(self._mids)]
-        self._now_ns = 0
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -100,40 +87,17 @@ class AgentVenue:
         config = self.world.config
         return config.start_ns + self._feed_ns, config.end_ns + self._feed_ns
 
-    def submit(self, approved: Approved) -> None:
-        order = approved.order
-        self._market(order.instrument)
-        known = order.client_id in self._held
-        if not known:
-            self._held[order.client_id] = _Held(order, OrderState.IN_FLIGHT, order.qty_lots)
-        self._send("submit again" if known else "submit", order.client_id)
-
-    def amend(self, client_id: str, *, qty_lots: int, price_ticks: int) -> None:
-        self._send("amend", client_id, qty_lots=qty_lots, price_ticks=price_ticks)
-
-    def cancel(self, client_id: str) -> None:
-        self._send("cancel", client_id)
-
-    def _send(self, what: What, client_id: str, *, qty_lots: int = 0, price_ticks: int = 0) -> None:
-        self._connection.send(self._now_ns, Request(what, client_id, qty_lots, price_ticks))
-
     def advance(self, until_ns: int) -> None:
         """Let the market live up to what is seen at a time, our requests arriving on the way."""
-        if until_ns < self._now_ns:
-            raise InputError(f"the venue stands at {self._now_ns} ns and cannot go back to {until_ns} ns")
-        while arrival := self._connection.arrival(until_ns):
-            ts_ns, request = arrival
+        for ts_ns, request in self._arrivals(until_ns):
             self._live(ts_ns)
             self._receive(ts_ns, request)
         self._live(until_ns)
         self._now_ns = until_ns
 
-    def events(self) -> Sequence[VenueEvent]:
-        return self._connection.heard(self._now_ns)
-
     def market(self) -> Iterator[tuple[Instrument, Events]]:
         """Market events that arrived since the last call."""
-        self._take()
+        self._take_tape()
         arrived, self._arrived = self._arrived, []
         return iter(arrived)
 
@@ -158,8 +122,11 @@ class AgentVenue:
 
         The second knows nothing of us; it is known to a simulation only, and to within what price and value differ anyway.
         """
-        self._take()
+        self._take_tape()
         return self._contexts
+
+    def _require(self, order: Order) -> None:
+        self._market(order.instrument)
 
     def _market(self, instrument: str) -> int:
         try:
@@ -171,7 +138,7 @@ class AgentVenue:
         """Let the agents live; a request that arrives at that very time is before theirs."""
         while not self.world.advance(until_ns - self._feed_ns):
             self._hear()
-            self._take()
+            self._take_tape()
         self._hear()
 
     def _hear(self) -> None:
@@ -185,7 +152,7 @@ class AgentVenue:
             self._tell(row)
         ex[x.REPORT_ROWS] = 0
 
-    def _take(self) -> None:
+    def _take_tape(self) -> None:
         """What the venues have said to everyone, and the mids at our fills meanwhile."""
         told = take_events(self.world)
         fills, self._fills = self._fills, []
@@ -210,33 +177,32 @@ class AgentVenue:
         ago = max((int(state.world[at.NOW]) - ts_ns) // state.config.fundamental.step_ns, 0)
         return float(past_value(state.world, state.reals, self._tokens[market], ago))
 
-    def _receive(self, ts_ns: int, request: Request) -> None:
-        held = self._held.get(request.client_id)
-        if held is None:
-            self._connection.report(ts_ns, rejected(ts_ns, request.client_id, RejectReason.UNKNOWN_ORDER))
-        elif request.what == "submit again":
-            self._connection.report(ts_ns, rejected(ts_ns, request.client_id, RejectReason.DUPLICATE_ID))
-        elif request.what == "submit" or held.state is OrderState.WORKING:
-            if self.world.nearly_full:
-                self._take()
-            self._ask(held, request, ts_ns - self._feed_ns)
-            hear(self.world.world, self.world.ex, self.world.tape)
-            self._hear()
+    def _arrive(self, held: Held, ts_ns: int) -> None:
+        order = held.order
+        trigger = 0 if order.asks.trigger is None else order.asks.trigger.price_ticks
+        terms = self._market(order.instrument), self._account, order.side, order_kind(order), order.price_ticks
+        answer = self._ask(ts_ns, place_with, *terms, order.qty_lots, held.number, order.asks.display_lots, trigger)
+        self._at_exchange[held.number] = max(answer, 0)
+        self._answered()
 
-    def _ask(self, held: _Held, request: Request, ts_ns: int) -> None:
+    def _withdraw(self, held: Held, ts_ns: int) -> None:
+        self._ask(ts_ns, cancel, self._at_exchange[held.number])
+        self._answered()
+
+    def _change(self, held: Held, ts_ns: int, request: Request) -> None:
+        self._ask(ts_ns, amend, self._at_exchange[held.number], request.price_ticks, request.qty_lots)
+        self._answered()
+
+    def _ask(self, ts_ns: int, request: Callable[..., int], *terms: int) -> int:
         """Hand a request to the exchange; its answer stands in the reports."""
-        outputs = self.world.ex, self.world.tape, self.world.reports, ts_ns
-        if request.what == "cancel":
-            cancel(*outputs, held.number)
-        elif request.what == "amend":
-            amend(*outputs, held.number, request.price_ticks, request.qty_lots)
-        else:
-            order = held.order
-            trigger = 0 if order.asks.trigger is None else order.asks.trigger.price_ticks
-            terms = self._market(order.instrument), self._account, order.side, order_kind(order), order.price_ticks
-            self._ids.append(order.client_id)
-            number = place_with(*outputs, *terms, order.qty_lots, len(self._ids) - 1, order.asks.display_lots, trigger)
-            held.number = max(int(number), 0)
+        if self.world.nearly_full:
+            self._take_tape()
+        return int(request(self.world.ex, self.world.tape, self.world.reports, ts_ns - self._feed_ns, *terms))
+
+    def _answered(self) -> None:
+        """Take down what was printed and reported."""
+        hear(self.world.world, self.world.ex, self.world.tape)
+        self._hear()
 
     def _tell(self, row: list[int]) -> None:
         """One report of the exchange, in our words."""
@@ -244,36 +210,20 @@ class AgentVenue:
         what, reason = code & 255, REASONS[code >> 8 & 255]
         ts_ns, left = row[codes.R_TS] + self._feed_ns, row[codes.R_LEFT]
         if what == codes.FILL:
-            self._connection.report(ts_ns, self._fill(held.order, row, ts_ns, maker=(code >> 20 & 1) == 1))
+            rules = self.world.exchange.markets[row[codes.R_MARKET]]
+            fee = float(row[codes.R_FEE] * self.world.exchange.grain(rules.money))
+            price, lots, maker = row[codes.R_PRICE], row[codes.R_LOTS], (code >> 20 & 1) == 1
+            self._fill(held, ts_ns, price_ticks=price, qty_lots=lots, fee=fee, maker=maker)
             held.left_lots = left
             if left == 0:
-                self._update(held, ts_ns, OrderState.FILLED, None)
+                self._update(held, ts_ns, OrderState.FILLED)
         elif what == codes.REJECTED and held.state is OrderState.WORKING:  # an amendment: the order works on
             self._update(held, ts_ns, OrderState.WORKING, reason)
         elif what == codes.REJECTED:
-            held.state = OrderState.REJECTED
-            self._connection.report(ts_ns, rejected(ts_ns, held.order.client_id, reason))
+            self._refuse(held, ts_ns, reason)
         elif what != codes.TRIGGERED:
             held.left_lots = left
             self._update(held, ts_ns, OrderState.WORKING if what == codes.WORKING else OrderState.CANCELLED, reason)
-
-    def _fill(self, order: Order, row: list[int], ts_ns: int, *, maker: bool) -> Fill:
-        rules = self.world.exchange.markets[self._market(order.instrument)]
-        return Fill(
-            ts_ns=ts_ns,
-            client_id=order.client_id,
-            instrument=order.instrument,
-            side=order.side,
-            price_ticks=row[codes.R_PRICE],
-            qty_lots=row[codes.R_LOTS],
-            fee=float(row[codes.R_FEE] * self.world.exchange.grain(rules.money)),
-            maker=maker,
-        )
-
-    def _update(self, held: _Held, ts_ns: int, state: OrderState, reason: RejectReason | None) -> None:
-        held.state = state
-        update = OrderUpdate(ts_ns=ts_ns, client_id=held.order.client_id, state=state, left_lots=held.left_lots, reason=reason)
-        self._connection.report(ts_ns, update)
 
 
 def _log_mid(events: Events, rows: int, otherwise: float) -> float:

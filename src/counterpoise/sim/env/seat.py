@@ -17,7 +17,7 @@ from counterpoise.core.units import BPS, SECOND_NS, format_duration
 from counterpoise.flow.bins import Bins
 from counterpoise.flow.measures import Measures
 from counterpoise.market.instrument import Instrument, InstrumentKind
-from counterpoise.market.order import Approved, Fill, Order, OrderState, OrderType, TimeInForce
+from counterpoise.market.order import Approved, Fill, Order, OrderType, OrderUpdate, TimeInForce
 from counterpoise.sim.agents.agent_config import AgentMarketConfig
 from counterpoise.sim.agents.venue import AgentVenue
 from counterpoise.sim.env.batch import Batch
@@ -231,7 +231,7 @@ class AgentExecution(Batch):
         for event in self._venue.events():
             if isinstance(event, Fill):
                 self._book(self._of[event.instrument], event)
-            elif not event.state.live or event.state is OrderState.FILLED:
+            elif isinstance(event, OrderUpdate) and not event.state.live:
                 for node in self._nodes:
                     node.resting.pop(event.client_id, None)
 

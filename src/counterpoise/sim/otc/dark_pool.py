@@ -5,10 +5,8 @@ The pool's tick is half the lit tick, so that every mid (bid + ask) / 2 is a who
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import count
-from typing import Final, Literal, NamedTuple, TypeAlias
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from msgspec import structs
@@ -16,10 +14,10 @@ from msgspec import structs
 from counterpoise.core.errors import InputError, UnknownName
 from counterpoise.market.event import Events
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.order import Approved, Fill, Order, OrderState, OrderType, OrderUpdate, RejectReason, TimeInForce
+from counterpoise.market.order import Approved, Order, OrderState, OrderType, RejectReason, TimeInForce
 from counterpoise.market.quality import BookState
-from counterpoise.market.venue import TopOfBook, VenueEvent
-from counterpoise.sim.connection import Connection
+from counterpoise.market.venue import TopOfBook
+from counterpoise.sim.desk import Held, OrderDesk
 from counterpoise.sim.fees import Fees
 from counterpoise.sim.kernels import dark_match as m
 from counterpoise.sim.kernels import dark_pool as k
@@ -27,12 +25,12 @@ from counterpoise.sim.kernels.lit import LIT_COLUMNS
 from counterpoise.sim.latency import Latency
 from counterpoise.sim.otc.crowd import DarkFlow
 from counterpoise.sim.otc.lit import LitTape, half_tick_instrument
+from counterpoise.sim.request import Request
 
 __all__ = ["DarkFill", "DarkPool"]
 
 _ROWS: Final = 256
 _PRIORITIES: Final = ("time", "pro_rata")
-_What: TypeAlias = Literal["submit", "submit again", "amend", "cancel"]
 
 
 class DarkFill(NamedTuple):
@@ -44,23 +42,7 @@ class DarkFill(NamedTuple):
     informed: bool  # whether the other knew where the mid goes
 
 
-class _Request(NamedTuple):
-    what: _What
-    client_id: str
-    qty_lots: int = 0
-    price_ticks: int = 0
-
-
-@dataclass(slots=True)
-class _Held:
-    order: Order
-    least_lots: int
-    number: int
-    state: OrderState
-    left_lots: int
-
-
-class DarkPool:
+class DarkPool(OrderDesk):
     """A pool of hidden orders that trade at the mid of one lit market.
 
     Parameters
@@ -100,7 +82,8 @@ class DarkPool:
             raise UnknownName("priority", priority, _PRIORITIES)
         self.instrument: Final = half_tick_instrument(lit, venue=venue)
         delays, words = np.random.SeedSequence(seed).spawn(2)
-        self._fees, self._connection = fees, Connection[_Request](latency, seed=delays)
+        super().__init__(latency, seed=delays)
+        self._fees = fees
         self._tape, self._curve, self._par, self._tables = LitTape(), flow.markout.curve, flow.parameters, flow.tables
         self._rng = np.asarray(words.generate_state(4 * k.STREAMS, np.uint64), np.uint64).reshape(k.STREAMS, 4)
         self._state, self._reals = np.zeros(k.STATE_SIZE, np.int64), np.zeros(k.REALS)
@@ -109,11 +92,7 @@ class DarkPool:
         self._fills = np.zeros((_ROWS, m.FILL_COLUMNS), np.int64)
         self._lit = np.empty((0, LIT_COLUMNS), np.int64)  # rows fed and not yet lived through
         self._done = 0  # of them
-        self._held: dict[str, _Held] = {}
-        self._by_number: dict[int, str] = {}
-        self._numbers = count()
         self._known: list[DarkFill] = []
-        self._now_ns = 0
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -130,38 +109,21 @@ class DarkPool:
     def submit(self, approved: Approved, *, least_lots: int = 1) -> None:
         """Send an order; no match of it will be smaller than `least_lots`, or than what is left when that is less."""
         order = approved.order
-        if order.instrument != self.instrument.id:
-            raise UnknownName("instrument", order.instrument, [self.instrument.id])
         if not 1 <= least_lots <= order.qty_lots < 2**31:
             raise InputError(
                 f"order {order.client_id}: least_lots {least_lots} of {order.qty_lots}; expected 1 to the size, below 2³¹"
             )
-        known = order.client_id in self._held
-        if not known:
-            number = next(self._numbers)
-            self._held[order.client_id] = _Held(order, least_lots, number, OrderState.IN_FLIGHT, order.qty_lots)
-            self._by_number[number] = order.client_id
-        self._connection.send(self._now_ns, _Request("submit again" if known else "submit", order.client_id))
-
-    def amend(self, client_id: str, *, qty_lots: int, price_ticks: int) -> None:
-        self._connection.send(self._now_ns, _Request("amend", client_id, qty_lots, price_ticks))
-
-    def cancel(self, client_id: str) -> None:
-        self._connection.send(self._now_ns, _Request("cancel", client_id))
+        self._take(order, least_lots=least_lots)
 
     def advance(self, until_ns: int, *, lit_shift_ticks: int = 0) -> None:
         """Live to a time, our requests arriving on the way; lit prices are displaced by `lit_shift_ticks` from here on."""
-        if until_ns < self._now_ns:
-            raise InputError(f"the pool stands at {self._now_ns} ns and cannot go back to {until_ns} ns")
+        arrivals = self._arrivals(until_ns)
         self._state[m.LIT_SHIFT] = lit_shift_ticks
-        while (due := self._connection.arrival(until_ns)) is not None:
+        for due in arrivals:
             self._run(due[0])
             self._receive(*due)
         self._run(until_ns)
         self._now_ns = until_ns
-
-    def events(self) -> Sequence[VenueEvent]:
-        return self._connection.heard(self._now_ns)
 
     def market(self) -> Iterator[tuple[Instrument, Events]]:
         """Nothing: a dark pool shows no market data."""
@@ -228,25 +190,21 @@ class DarkPool:
             np.concatenate([table, np.zeros_like(table)]) for table in (self._orders, self._moves, self._fills)
         )
 
-    def _receive(self, ts_ns: int, request: _Request) -> None:
-        held = self._held.get(request.client_id)
-        if held is None:
-            self._say_rejected(ts_ns, request.client_id, RejectReason.UNKNOWN_ORDER)
-        elif request.what == "submit again":
-            self._say_rejected(ts_ns, request.client_id, RejectReason.DUPLICATE_ID)
-        elif request.what == "submit":
-            self._look(ts_ns)
-            reason = self._refusal(held.order, held.left_lots)
-            if reason is not None:
-                held.state = OrderState.REJECTED
-                self._say_rejected(ts_ns, request.client_id, reason)
-            else:
-                self._enter(held, ts_ns)
-        elif held.state is OrderState.WORKING and request.what == "cancel":
-            self._remove(held)
-            self._update(held, ts_ns, OrderState.CANCELLED)
-        elif held.state is OrderState.WORKING:
-            self._amend(held, ts_ns, request)
+    def _require(self, order: Order) -> None:
+        if order.instrument != self.instrument.id:
+            raise UnknownName("instrument", order.instrument, [self.instrument.id])
+
+    def _arrive(self, held: Held, ts_ns: int) -> None:
+        self._look(ts_ns)
+        reason = self._refusal(held.order, held.left_lots)
+        if reason is not None:
+            self._refuse(held, ts_ns, reason)
+        else:
+            self._enter(held, ts_ns)
+
+    def _withdraw(self, held: Held, ts_ns: int) -> None:
+        self._remove(held)
+        self._update(held, ts_ns, OrderState.CANCELLED)
 
     def _refusal(self, order: Order, lots: int) -> RejectReason | None:
         mid = int(self._state[m.MID])
@@ -258,7 +216,7 @@ class DarkPool:
             return RejectReason.BELOW_MIN_NOTIONAL
         return None
 
-    def _amend(self, held: _Held, ts_ns: int, request: _Request) -> None:
+    def _change(self, held: Held, ts_ns: int, request: Request) -> None:
         """A smaller size at the same price keeps its place, anything else goes to the back; a refusal changes nothing."""
         self._look(ts_ns)
         if held.state is not OrderState.WORKING:  # the look filled it
@@ -292,7 +250,7 @@ class DarkPool:
         while rows + 2 > len(self._orders) or most > len(self._fills) or self._state[m.MOVES] + most > len(self._moves):
             self._more_room()
 
-    def _enter(self, held: _Held, ts_ns: int) -> None:
+    def _enter(self, held: Held, ts_ns: int) -> None:
         order, rests = held.order, held.order.time_in_force is not TimeInForce.IOC
         row = np.array([order.side, order.price_ticks, held.left_lots, held.least_lots, held.number, 0, m.FAR_NS])
         self._ensure_room()
@@ -301,41 +259,20 @@ class DarkPool:
         if held.state is not OrderState.FILLED:
             self._update(held, ts_ns, OrderState.WORKING if rests else OrderState.CANCELLED)
 
-    def _row(self, held: _Held) -> int:
+    def _row(self, held: Held) -> int:
         owners = self._orders[: self._state[m.ROWS], m.OWNER]
         return int(np.flatnonzero(owners == held.number)[0])
 
-    def _remove(self, held: _Held) -> None:
+    def _remove(self, held: Held) -> None:
         self._orders[self._row(held), m.LEFT] = 0
         m.tidy(self._state, self._orders, self._state[m.NOW])
 
     def _filled(self, found: int) -> None:
         for ts_ns, number, price, lots, maker, informed in self._fills[:found].tolist():
-            held = self._held[self._by_number[number]]
+            held = self._held[self._ids[number]]
             held.left_lots -= lots
             self._known.append(DarkFill(ts_ns, held.order.client_id, lots, bool(informed)))
             fee = self._fees.fee(self.instrument, price, lots, maker=bool(maker))
-            self._connection.report(
-                ts_ns,
-                Fill(
-                    ts_ns=ts_ns,
-                    client_id=held.order.client_id,
-                    instrument=self.instrument.id,
-                    side=held.order.side,
-                    price_ticks=price,
-                    qty_lots=lots,
-                    fee=fee,
-                    maker=bool(maker),
-                ),
-            )
+            self._fill(held, ts_ns, price_ticks=price, qty_lots=lots, fee=fee, maker=bool(maker))
             if held.left_lots == 0:
                 self._update(held, ts_ns, OrderState.FILLED)
-
-    def _update(self, held: _Held, ts_ns: int, state: OrderState, reason: RejectReason | None = None) -> None:
-        held.state = state
-        update = OrderUpdate(ts_ns=ts_ns, client_id=held.order.client_id, state=state, left_lots=held.left_lots, reason=reason)
-        self._connection.report(ts_ns, update)
-
-    def _say_rejected(self, ts_ns: int, client_id: str, reason: RejectReason) -> None:
-        update = OrderUpdate(ts_ns=ts_ns, client_id=client_id, state=OrderState.REJECTED, left_lots=0, reason=reason)
-        self._connection.report(ts_ns, update)

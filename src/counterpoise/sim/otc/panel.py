@@ -95,6 +95,7 @@ class DealerPanel:
         self._open: dict[str, _Open] = {}
         self._quotes: dict[str, Quote] = {}
         self._ids: set[str] = set()
+        self._trades: Final = count(1)
         self._agenda: list[tuple[int, int, Callable[[int], None]]] = []
         self._numbers, self._requests = count(), count(1)
         self._said: list[VenueEvent] = []
@@ -293,6 +294,7 @@ class DealerPanel:
             qty_lots=lots,
             fee=0.0,
             maker=False,
+            trade_id=next(self._trades),
         )
         self._said.append(fill)
         self._update(ts_ns, order, OrderState.FILLED, 0)

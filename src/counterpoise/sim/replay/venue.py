@@ -6,37 +6,32 @@ Time runs on the feed's ts_local axis; `counterpoise.sim.connection` says when r
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import count
 from math import isnan
 from typing import Final, NamedTuple
 
 from msgspec import structs
 
 from counterpoise.core.arrays import Int1D
-from counterpoise.core.errors import InputError, UnknownName
+from counterpoise.core.errors import UnknownName
 from counterpoise.market.event import Events, Feed
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import (
-    Approved,
     Conditions,
-    Fill,
     Order,
     OrderState,
     OrderType,
-    OrderUpdate,
     RejectReason,
     TimeInForce,
 )
 from counterpoise.market.quality import BookState
-from counterpoise.market.venue import TopOfBook, VenueEvent
-from counterpoise.sim.connection import Connection
+from counterpoise.market.venue import TopOfBook
+from counterpoise.sim.desk import Held, OrderDesk
 from counterpoise.sim.fees import Fees
 from counterpoise.sim.latency import Latency
 from counterpoise.sim.replay.market import CONSERVATIVE, Execution, ReplayMarket
 from counterpoise.sim.replay.queue import QueueModel
 from counterpoise.sim.replay.response import NO_RESPONSE, ResponseModel
-from counterpoise.sim.request import Request, What, rejected
+from counterpoise.sim.request import Request
 
 __all__ = ["FillContext", "SimVenue"]
 
@@ -50,17 +45,7 @@ class FillContext(NamedTuple):
     recorded_mid_ticks: float  # of the recording, which knows nothing of us
 
 
-@dataclass(slots=True)
-class _Held:
-    """An order as the venue holds it."""
-
-    order: Order
-    number: int
-    state: OrderState
-    left_lots: int
-
-
-class SimVenue:
+class SimVenue(OrderDesk):
     """A venue made of a feed and models.
 
     Parameters
@@ -87,15 +72,11 @@ class SimVenue:
         latency: Latency,
         seed: int = 0,
     ) -> None:
-        self._feed = feed
+        super().__init__(latency, seed=seed)
+        self._feed, self._fees = feed, fees
         self._markets: Final = {i.id: ReplayMarket(i, response, queue) for i in feed.instruments}
-        self._fees, self._connection = fees, Connection[Request](latency, seed=seed)
-        self._held: dict[str, _Held] = {}
-        self._by_number: dict[int, str] = {}
-        self._numbers = count()
         self._arrived: list[tuple[Instrument, Events]] = []
         self._contexts: list[FillContext] = []
-        self._now_ns = 0
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -106,40 +87,17 @@ class SimVenue:
         """First and last time of the feed."""
         return self._feed.span_ns
 
-    def submit(self, approved: Approved) -> None:
-        order = approved.order
-        self._market(order.instrument)
-        known = order.client_id in self._held
-        if not known:
-            self._held[order.client_id] = _Held(order, next(self._numbers), OrderState.IN_FLIGHT, order.qty_lots)
-            self._by_number[self._held[order.client_id].number] = order.client_id
-        self._send("submit again" if known else "submit", order.client_id)
-
-    def amend(self, client_id: str, *, qty_lots: int, price_ticks: int) -> None:
-        self._send("amend", client_id, qty_lots=qty_lots, price_ticks=price_ticks)
-
-    def cancel(self, client_id: str) -> None:
-        self._send("cancel", client_id)
-
-    def _send(self, what: What, client_id: str, *, qty_lots: int = 0, price_ticks: int = 0) -> None:
-        self._connection.send(self._now_ns, Request(what, client_id, qty_lots, price_ticks))
-
     def advance(self, until_ns: int) -> None:
         """Replay to a time, our requests arriving on the way."""
-        if until_ns < self._now_ns:
-            raise InputError(f"the venue stands at {self._now_ns} ns and cannot go back to {until_ns} ns")
+        arrivals = self._arrivals(until_ns)
         for instrument, events in self._feed.until(until_ns):
             self._arrived.append((instrument, events))
             self._markets[instrument.id].feed(events)
-        while arrival := self._connection.arrival(until_ns):
-            ts_ns, request = arrival
+        for ts_ns, request in arrivals:
             self._replay(ts_ns)
             self._receive(ts_ns, request)
         self._replay(until_ns)
         self._now_ns = until_ns
-
-    def events(self) -> Sequence[VenueEvent]:
-        return self._connection.heard(self._now_ns)
 
     def market(self) -> Iterator[tuple[Instrument, Events]]:
         """Market events that arrived since the last call."""
@@ -157,6 +115,9 @@ class SimVenue:
         """One per fill so far: what the mid was, with and without our own impact."""
         return self._contexts
 
+    def _require(self, order: Order) -> None:
+        self._market(order.instrument)
+
     def _market(self, instrument: str) -> ReplayMarket:
         try:
             return self._markets[instrument]
@@ -168,36 +129,23 @@ class SimVenue:
             while executions := market.run(until_ns):
                 mid = market.mid_before_fill(executions[0].ts_ns)
                 for execution in executions:
-                    held = self._held[self._by_number[execution.number]]
+                    held = self._held[self._ids[execution.number]]
                     self._filled(held, execution, market, maker=True, shown_mid_ticks=mid)
 
-    def _receive(self, ts_ns: int, request: Request) -> None:
-        held = self._held.get(request.client_id)
-        if held is None:
-            self._connection.report(ts_ns, rejected(ts_ns, request.client_id, RejectReason.UNKNOWN_ORDER))
-        elif request.what == "submit again":
-            self._connection.report(ts_ns, rejected(ts_ns, request.client_id, RejectReason.DUPLICATE_ID))
-        elif request.what == "submit":
-            self._arrive(held, ts_ns)
-        elif held.state is OrderState.WORKING:
-            market = self._market(held.order.instrument)
-            if request.what == "cancel":
-                market.remove(held.number)
-                self._update(held, ts_ns, OrderState.CANCELLED)
-            else:
-                self._amend(held, market, request, ts_ns)
+    def _withdraw(self, held: Held, ts_ns: int) -> None:
+        self._market(held.order.instrument).remove(held.number)
+        self._update(held, ts_ns, OrderState.CANCELLED)
 
-    def _arrive(self, held: _Held, ts_ns: int) -> None:
+    def _arrive(self, held: Held, ts_ns: int) -> None:
         """An order reaches the book: take what it may, then rest, or not."""
         order, market = held.order, self._market(held.order.instrument)
         reason = _refusal(order, market, ts_ns)
         if reason is not None:
-            held.state = OrderState.REJECTED
-            self._connection.report(ts_ns, rejected(ts_ns, order.client_id, reason))
+            self._refuse(held, ts_ns, reason)
             return
         self._enter(held, market, ts_ns)
 
-    def _enter(self, held: _Held, market: ReplayMarket, ts_ns: int) -> None:
+    def _enter(self, held: Held, market: ReplayMarket, ts_ns: int) -> None:
         order = held.order
         if order.time_in_force is not TimeInForce.POST_ONLY:
             limit = order.price_ticks if order.type is OrderType.LIMIT else None
@@ -213,11 +161,12 @@ class SimVenue:
         else:
             self._update(held, ts_ns, OrderState.CANCELLED)
 
-    def _amend(self, held: _Held, market: ReplayMarket, request: Request, ts_ns: int) -> None:
+    def _change(self, held: Held, ts_ns: int, request: Request) -> None:
         """A smaller size at the same price keeps the place in the queue, anything else goes to the back.
 
         An amendment that is refused changes nothing: the order works on, and the answer says why.
         """
+        market = self._market(held.order.instrument)
         if request.qty_lots <= 0 or request.price_ticks <= 0:
             self._update(held, ts_ns, OrderState.WORKING, RejectReason.OFF_GRID)
             return
@@ -234,31 +183,14 @@ class SimVenue:
             held.order, held.left_lots = order, request.qty_lots
             self._enter(held, market, ts_ns)
 
-    def _filled(self, held: _Held, execution: Execution, market: ReplayMarket, *, maker: bool, shown_mid_ticks: float) -> None:
-        order, ts_ns = held.order, execution.ts_ns
+    def _filled(self, held: Held, execution: Execution, market: ReplayMarket, *, maker: bool, shown_mid_ticks: float) -> None:
+        ts_ns, price, lots = execution.ts_ns, execution.price_ticks, execution.qty_lots
         self._contexts.append(_context(held, execution, shown_mid_ticks, market.recorded_mid_ticks()))
-        held.left_lots -= execution.qty_lots
-        fee = self._fees.fee(market.instrument, execution.price_ticks, execution.qty_lots, maker=maker)
-        fill = Fill(
-            ts_ns=ts_ns,
-            client_id=order.client_id,
-            instrument=order.instrument,
-            side=order.side,
-            price_ticks=execution.price_ticks,
-            qty_lots=execution.qty_lots,
-            fee=fee,
-            maker=maker,
-        )
-        self._connection.report(ts_ns, fill)
+        held.left_lots -= lots
+        fee = self._fees.fee(market.instrument, price, lots, maker=maker)
+        self._fill(held, ts_ns, price_ticks=price, qty_lots=lots, fee=fee, maker=maker)
         if held.left_lots == 0:
             self._update(held, ts_ns, OrderState.FILLED)
-
-    def _update(self, held: _Held, ts_ns: int, state: OrderState, reason: RejectReason | None = None) -> None:
-        held.state = state
-        self._connection.report(
-            ts_ns,
-            OrderUpdate(ts_ns=ts_ns, client_id=held.order.client_id, state=state, left_lots=held.left_lots, reason=reason),
-        )
 
 
 def _refusal(order: Order, market: ReplayMarket, ts_ns: int) -> RejectReason | None:
@@ -280,7 +212,7 @@ def _refusal(order: Order, market: ReplayMarket, ts_ns: int) -> RejectReason | N
     return None
 
 
-def _context(held: _Held, execution: Execution, shown_mid_ticks: float, recorded_mid_ticks: float) -> FillContext:
+def _context(held: Held, execution: Execution, shown_mid_ticks: float, recorded_mid_ticks: float) -> FillContext:
     price = float(execution.price_ticks)
     shown, recorded = (price if isnan(mid) else mid for mid in (shown_mid_ticks, recorded_mid_ticks))
     return FillContext(execution.ts_ns, held.order.client_id, shown, recorded)

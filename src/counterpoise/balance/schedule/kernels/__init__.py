@@ -1,0 +1,1 @@
+"""Loops of the schedules, numbers only."""
