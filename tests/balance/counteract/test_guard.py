@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import Final
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ from counterpoise.core.errors import ConfigError, UnknownName
 from counterpoise.core.units import SECOND_NS
 from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.market.instrument import Instrument, InstrumentKind
-from counterpoise.market.order import Fill, Order, OrderState, OrderUpdate, TimeInForce
+from counterpoise.market.order import Fill, Order, OrderState, OrderStatus, OrderUpdate, TimeInForce
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook
 
@@ -175,3 +176,16 @@ def test_no_order_goes_beyond_the_room_and_inner_and_guard_agree(path: list[tupl
             else:
                 live[client_id] = what, left - done
         assert -one.standing(ONE.id, 0).live_lots == sum(left for _, left in live.values())
+
+
+def test_an_answer_of_the_venue_counts_fills_once_and_tells_the_parent_of_the_cut() -> None:
+    inner = parent(20_000)
+    one = guard(inner)
+    sent = order(step(one, 0))
+    first = msgspec.structs.replace(fill(sent, 400), trade_id=7)
+    rest = msgspec.structs.replace(fill(sent, 599), trade_id=8)
+    one.hear(first)
+    one.hear(OrderStatus(ts_ns=0, client_id=sent.client_id, state=OrderState.FILLED, fills=(first, rest)))
+    assert (inner.filled_lots, inner.live_lots) == (999, 0)
+    assert one.standing(ONE.id, 0) == inner.standing(ONE.id, 0)
+    assert one.own_displacement_bps(ONE.id, 0) == pytest.approx(-9.99)

@@ -20,7 +20,7 @@ from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook
 
 TERMS: Final = {"kind": InstrumentKind.PERP, "base": "X", "quote": "USD", "settle": "USD", "tick": "0.01", "lot": "1"}
-ONE: Final = Instrument(venue="testex", symbol="XUSD", min_notional="500", **TERMS)  # five lots
+ONE: Final = Instrument(venue="testex", symbol="XUSD", min_notional="500", **TERMS)  # six lots just below 100
 IMPACT: Final = TransientImpact(bps_per_million=100.0, permanent=0.5, half_lives=("1s",))
 
 
@@ -80,9 +80,9 @@ def test_it_hurries_when_the_price_moves() -> None:
 def test_it_leaves_no_dust_and_waits_for_its_time_and_for_a_book() -> None:
     one = BlockUnwind("u", ONE, config(qty="12"), start_ns=0)
     assert step(one, 0, state=BookState.GAPPED) == []
-    assert done(one, step(one, 0)).qty_lots == 5
+    assert done(one, step(one, 0)).qty_lots == 6  # five at 99.99 are worth too little
     assert step(one, 0.9) == []
-    assert done(one, step(one, 1)).qty_lots == 7
+    assert done(one, step(one, 1)).qty_lots == 6
     assert one.done
     assert one.stop() == []
 

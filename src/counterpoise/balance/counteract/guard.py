@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf, sqrt
 from typing import Final, NamedTuple
 
@@ -17,13 +17,14 @@ from counterpoise.core.errors import ConfigError, UnknownName
 from counterpoise.core.units import BPS, SECOND_NS, parse_duration
 from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.order import Fill, Order, OrderState, OrderUpdate, TimeInForce
+from counterpoise.market.order import Fill, Order, OrderState, OrderStatus, OrderUpdate, TimeInForce, tells_of_order
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
 
 __all__ = ["ClusterGuard", "ClusterGuardConfig", "Held"]
 
 _MILLION: Final = 1e6
+_DENIALS: Final = 2  # a venue that says so often that it never had an order is believed, as by the children of an execution
 
 
 class ClusterGuardConfig(Config, frozen=True, kw_only=True):
@@ -84,6 +85,8 @@ class _Sent:
     order: Order
     cut_lots: int
     cancelling: bool = False
+    denied: int = 0  # times that the venue said it never had it
+    trades: set[int] = field(default_factory=set)
 
 
 class ClusterGuard:
@@ -175,7 +178,11 @@ class ClusterGuard:
             self._noise[name].see(ts_ns, (top.bid_ticks + top.ask_ticks) / 2)
         actions: list[Action] = []
         for action in self._inner.step(ts_ns, seen):
-            let = self._cancel(action) if isinstance(action, CancelOrder) else self._place(ts_ns, action.order, sound)
+            let: Action | None = action
+            if isinstance(action, PlaceOrder):
+                let = self._place(ts_ns, action.order, sound)
+            elif isinstance(action, CancelOrder):
+                let = self._cancel(action)
             actions += [let] if let is not None else []
         return actions + self._withdraw(sound)
 
@@ -185,17 +192,31 @@ class ClusterGuard:
         if sent is None:
             self._inner.hear(event)
             return
+        for fill in _fills(event):
+            self._take(sent, fill)
+        self._inner.hear(event if isinstance(event, Fill) else _with_cut(event, sent.cut_lots))
         if isinstance(event, Fill):
-            push = self._push.get(event.instrument)
-            if push is not None:
-                push.take(event.ts_ns, event.side * self._millions(event.instrument, event.price_ticks, event.qty_lots))
-            self._inner.hear(event)
-            left = sent.order.qty_lots - event.qty_lots
-            sent.order = msgspec.structs.replace(sent.order, qty_lots=left) if left else sent.order
             return
-        self._inner.hear(_with_cut(event, sent.cut_lots))
-        if not event.state.live:
+        if event.state is None:
+            sent.denied += 1
+        elif not tells_of_order(event):
+            sent.cancelling = False
+        elif not event.state.live:
+            sent.denied = _DENIALS
+        if sent.denied >= _DENIALS:
             del self._live[event.client_id]
+
+    def _take(self, sent: _Sent, fill: Fill) -> None:
+        """A fill, once."""
+        if fill.trade_id in sent.trades:
+            return
+        if fill.trade_id:
+            sent.trades.add(fill.trade_id)
+        push = self._push.get(fill.instrument)
+        if push is not None:
+            push.take(fill.ts_ns, fill.side * self._millions(fill.instrument, fill.price_ticks, fill.qty_lots))
+        left = sent.order.qty_lots - fill.qty_lots
+        sent.order = msgspec.structs.replace(sent.order, qty_lots=left) if left > 0 else sent.order
 
     def refused(self, client_id: str) -> None:
         self._live.pop(client_id, None)
@@ -298,9 +319,15 @@ def _sound(top: TopOfBook) -> bool:
     return top.state is BookState.SYNCED and bool(top.bid_ticks) and bool(top.ask_ticks)
 
 
-def _with_cut(event: OrderUpdate, cut_lots: int) -> OrderUpdate:
+def _fills(event: VenueEvent) -> tuple[Fill, ...]:
+    if isinstance(event, Fill):
+        return (event,)
+    return event.fills if isinstance(event, OrderStatus) else ()
+
+
+def _with_cut(event: OrderUpdate | OrderStatus, cut_lots: int) -> OrderUpdate | OrderStatus:
     """What the inner execution would hear had it sent the whole order and the cut part been cancelled."""
-    if not cut_lots or event.state in (OrderState.REJECTED, OrderState.UNKNOWN):
+    if not cut_lots or event.state in (None, OrderState.REJECTED, OrderState.UNKNOWN):
         return event
     state = OrderState.CANCELLED if event.state is OrderState.FILLED else event.state
     return msgspec.structs.replace(event, state=state, left_lots=event.left_lots + cut_lots)

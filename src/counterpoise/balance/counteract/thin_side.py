@@ -15,7 +15,7 @@ from counterpoise.core.config import Config
 from counterpoise.core.errors import ConfigError, UnknownName
 from counterpoise.core.units import BPS, SECOND_NS, parse_duration
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.order import Fill, TimeInForce
+from counterpoise.market.order import Fill, OrderStatus, TimeInForce
 from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
 from counterpoise.sim.maker.avellaneda_stoikov import MakerModel
@@ -148,6 +148,7 @@ class ThinSide:
         }
         self._sent_ns: Final = {1: 0, -1: 0}  # of the last order of each side, of which one lives at a time
         self._thin = {1: False, -1: False}
+        self._trades: Final[set[tuple[str, int]]] = set()
         self._away = StepBackState()
         self.notes: Final[list[Note]] = []
 
@@ -200,8 +201,11 @@ class ThinSide:
         for children in self._children.values():
             if event.client_id.startswith(f"{children.name}-"):
                 children.hear(event)
-                if isinstance(event, Fill):
-                    self.budgeted.take(event)
+                for fill in (event,) if isinstance(event, Fill) else event.fills if isinstance(event, OrderStatus) else ():
+                    key = fill.client_id, fill.trade_id
+                    if not fill.trade_id or key not in self._trades:
+                        self._trades.add(key)
+                        self.budgeted.take(fill)
 
     def refused(self, client_id: str) -> None:
         for children in self._children.values():
