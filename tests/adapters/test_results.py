@@ -53,6 +53,7 @@ def fill(i: int) -> Fill:
         qty_lots=3,
         fee=0.1 * i,
         maker=i % 2 == 0,
+        trade_id=i + 1,
     )
 
 

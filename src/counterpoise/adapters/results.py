@@ -101,6 +101,7 @@ _FILLS: Final = sa.Table(
     sa.Column("qty_lots", sa.BigInteger, nullable=False),
     sa.Column("fee", sa.Double, nullable=False),
     sa.Column("maker", sa.Boolean, nullable=False),
+    sa.Column("trade_id", sa.BigInteger, nullable=False),
 )
 _POLARS: Final = {
     sa.String: pl.String,

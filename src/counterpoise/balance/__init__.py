@@ -6,6 +6,13 @@ from counterpoise.balance.allocate.recalibration import Recalibration, Recalibra
 from counterpoise.balance.allocate.setting import AllocationSetting, AllocationWishes
 from counterpoise.balance.basket.balanced import Balanced, BalancedConfig, TokenPlan
 from counterpoise.balance.basket.basket import Basket
+from counterpoise.balance.counteract.budget import RiskBudget
+from counterpoise.balance.counteract.gauges import GaugesConfig
+from counterpoise.balance.counteract.guard import ClusterGuard, ClusterGuardConfig
+from counterpoise.balance.counteract.liquidation_map import LiquidationMap, estimate_map, map_of_accounts
+from counterpoise.balance.counteract.step_back import Band, StepBack
+from counterpoise.balance.counteract.thin_side import ThinSide, ThinSideConfig
+from counterpoise.balance.counteract.unwind import BlockUnwind, BlockUnwindConfig, unwind_block
 from counterpoise.balance.disguise.child_size import ChildCosts, ChildSize, DetectionModel, child_size
 from counterpoise.balance.disguise.clock_law import ClockLaw
 from counterpoise.balance.disguise.size_law import SizeLaw
@@ -45,20 +52,27 @@ __all__ = [
     "AlmgrenChriss",
     "Balanced",
     "BalancedConfig",
+    "Band",
     "Basket",
+    "BlockUnwind",
+    "BlockUnwindConfig",
     "CancelOrder",
     "CarteaJaimungal",
     "ChildCosts",
     "ChildSize",
     "ClockLaw",
+    "ClusterGuard",
+    "ClusterGuardConfig",
     "DetectionModel",
     "Escalation",
     "Execution",
     "Executions",
     "FillModel",
+    "GaugesConfig",
     "GranularityTree",
     "GueantLehalle",
     "Iceberg",
+    "LiquidationMap",
     "ObizhaevaWang",
     "Parent",
     "ParentConfig",
@@ -72,6 +86,7 @@ __all__ = [
     "QueueValue",
     "Recalibration",
     "RecalibrationState",
+    "RiskBudget",
     "Route",
     "RoutingTerms",
     "Schedule",
@@ -79,8 +94,11 @@ __all__ = [
     "Shortfall",
     "SizeLaw",
     "Standing",
+    "StepBack",
     "Sweep",
     "TargetSchedule",
+    "ThinSide",
+    "ThinSideConfig",
     "TokenPlan",
     "TransientSchedule",
     "VenueQueue",
@@ -90,6 +108,7 @@ __all__ = [
     "cartea_jaimungal",
     "child_size",
     "efficient_frontier",
+    "estimate_map",
     "fill_probability",
     "fit_adverse_selection",
     "fit_fill_model",
@@ -97,6 +116,7 @@ __all__ = [
     "gueant_lehalle",
     "iceberg_peaks",
     "level_certainty",
+    "map_of_accounts",
     "max_to_mean",
     "normalised_impact",
     "obizhaeva_wang",
@@ -109,6 +129,7 @@ __all__ = [
     "target_schedule",
     "transient_schedule",
     "twap",
+    "unwind_block",
     "updated_vwap",
     "vwap",
     "whole_lots",
