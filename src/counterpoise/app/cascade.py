@@ -142,7 +142,7 @@ def _with_levers(config: CascadeFile, levers: tuple[str, ...]) -> CascadeFile:
     held = [name for name in LEVERS if getattr(policy, name) is not None]
     for name in levers:
         if name not in held:
-            raise UnknownName("lever of the configuration", name, held or LEVERS)
+            raise UnknownName("lever in the policy of the file", name, held or LEVERS)
     return config.with_policy(Policy(**{name: getattr(policy, name) for name in levers})) if levers else config
 
 
