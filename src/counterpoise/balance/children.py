@@ -12,6 +12,7 @@ from typing import Final
 
 from counterpoise.balance.execution import Action, CancelOrder, PlaceOrder, QueryOrder
 from counterpoise.core.errors import InputError
+from counterpoise.core.units import SECOND_NS
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import (
     Fill,
@@ -20,13 +21,15 @@ from counterpoise.market.order import (
     OrderStatus,
     OrderUpdate,
     TimeInForce,
+    fills_of,
     require_transition,
     tells_of_order,
 )
 from counterpoise.market.venue import VenueEvent
 
-__all__ = ["Child", "Children"]
+__all__ = ["PATIENCE_NS", "Child", "Children"]
 
+PATIENCE_NS: Final = 5 * SECOND_NS
 _DENIALS: Final = 2  # a venue that says so often that it never had an order is believed
 
 
@@ -76,6 +79,7 @@ class Children:
         self._all: Final[dict[str, Child]] = {}
         self._live: Final[dict[str, Child]] = {}
         self.filled_lots = self.live_lots = 0
+        self._doubted = False
         self.repeated = 0  # events that told nothing new
         self.rejected: OrderUpdate | None = None  # the last rejection of an order, until it is taken
 
@@ -88,8 +92,8 @@ class Children:
         """Lots of an order of ours, as it was sent."""
         return self._all[client_id].order.qty_lots
 
-    def hear(self, event: VenueEvent) -> None:
-        """Take note of what the venue says of one of ours; others' events are passed over.
+    def hear(self, event: VenueEvent) -> list[Fill]:
+        """Take note of what the venue says of one of ours, and return the fills that are new; others' events are passed over.
 
         Raises
         ------
@@ -98,21 +102,23 @@ class Children:
         """
         child = self._all.get(event.client_id)
         if child is None:
-            return
+            return []
         before = child.left_lots if event.client_id in self._live else 0
         if tells_of_order(event) or isinstance(event, OrderStatus):
             child.waiting_ns = None
         if child.given_up and tells_of_order(event):
             child.denied, child.state = 0, OrderState.UNKNOWN  # it was there after all
             child.left_lots = child.order.qty_lots - child.filled_lots
-        if isinstance(event, Fill):
-            self._fill(child, event)
-        elif isinstance(event, OrderStatus):
+        new = [fill for fill in fills_of(event) if self._fill(child, fill)]
+        if isinstance(event, OrderStatus):
             self._status(child, event)
-        else:
+        elif isinstance(event, OrderUpdate):
             self._update(child, event)
+        else:
+            self.repeated += not new
         self._count(child, before)
         self._require_invariant()
+        return new
 
     def _count(self, child: Child, before_lots: int) -> None:
         name = child.order.client_id
@@ -123,10 +129,10 @@ class Children:
         else:
             self._live.pop(name, None)
 
-    def _fill(self, child: Child, fill: Fill) -> None:
+    def _fill(self, child: Child, fill: Fill) -> bool:
+        """Book a fill; whether it was new."""
         if fill.trade_id in child.trades:
-            self.repeated += 1
-            return
+            return False
         if fill.qty_lots > child.left_lots:
             raise InputError(
                 f"order {fill.client_id}: a fill of {fill.qty_lots} lots but only {child.left_lots} are left; reconcile"
@@ -136,6 +142,7 @@ class Children:
         child.left_lots -= fill.qty_lots
         child.filled_lots += fill.qty_lots
         self.filled_lots += fill.qty_lots
+        return True
 
     def _update(self, child: Child, event: OrderUpdate) -> None:
         """A child that ended stays live by the fills that its end tells of and that we have yet to hear."""
@@ -147,10 +154,7 @@ class Children:
         self._become(child, event.state, event.left_lots)
 
     def _status(self, child: Child, status: OrderStatus) -> None:
-        """All that the venue knows: fills that we missed, and the state, unless it is older than what we have heard."""
-        for fill in status.fills:
-            if fill.trade_id not in child.trades:
-                self._fill(child, fill)
+        """The state that the venue knows, unless it is older than what we have heard; its fills are booked by now."""
         if status.state is not None:
             child.cancelling = child.cancelling and status.state is not OrderState.WORKING
             if status.state is not OrderState.IN_FLIGHT:
@@ -225,8 +229,14 @@ class Children:
                 actions.append(CancelOrder(child.order.client_id))
         return actions
 
-    def ask(self, ts_ns: int, *, patience_ns: int) -> list[Action]:
-        """Questions about those of which the venue has said nothing for longer than our patience; each waits anew."""
+    def ask(self, ts_ns: int, *, patience_ns: int = PATIENCE_NS) -> list[Action]:
+        """Questions about those of which the venue has said nothing for longer than our patience, and about all in doubt.
+
+        Each waits anew.
+        """
+        if self._doubted:
+            self._doubted = False
+            return [QueryOrder(name) for name in self._live]
         actions: list[Action] = []
         for child in self._live.values():
             if not child.owed:
@@ -238,9 +248,10 @@ class Children:
                 actions.append(QueryOrder(child.order.client_id))
         return actions
 
-    def ask_all(self) -> list[Action]:
-        """Questions about everything that is live, such as after a restart."""
-        return [QueryOrder(name) for name in self._live]
+    def doubt(self) -> tuple[str, ...]:
+        """Ask about everything that is live at the next occasion, such as after a restart; returns its client ids."""
+        self._doubted = True
+        return tuple(self._live)
 
     def _require_invariant(self) -> None:
         if self.filled_lots + self.live_lots > self.most_lots:

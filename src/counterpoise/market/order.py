@@ -28,6 +28,7 @@ __all__ = [
     "TimeInForce",
     "Trigger",
     "TriggerKind",
+    "fills_of",
     "require_transition",
     "tells_of_order",
 ]
@@ -278,3 +279,10 @@ def tells_of_order(event: Fill | OrderUpdate | OrderStatus) -> bool:
     if isinstance(event, OrderStatus):
         return event.state is not None
     return isinstance(event, Fill) or event.reason not in (RejectReason.DUPLICATE_ID, RejectReason.UNKNOWN_ORDER)
+
+
+def fills_of(event: Fill | OrderUpdate | OrderStatus) -> tuple[Fill, ...]:
+    """Fills that it tells of, those that were told before among them."""
+    if isinstance(event, Fill):
+        return (event,)
+    return event.fills if isinstance(event, OrderStatus) else ()

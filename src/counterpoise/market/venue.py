@@ -24,6 +24,11 @@ class TopOfBook(NamedTuple):
     ask_lots: int
     state: BookState
 
+    @property
+    def sound(self) -> bool:
+        """Whether the book is in order and has two sides."""
+        return self.state is BookState.SYNCED and self.bid_ticks > 0 and self.ask_ticks > 0
+
 
 class Venue(Protocol):
     """Takes approved orders, says what became of them.

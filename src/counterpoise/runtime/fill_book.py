@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from counterpoise.market.order import Fill, OrderStatus
+from counterpoise.market.order import Fill, fills_of
 from counterpoise.market.venue import VenueEvent
 
 __all__ = ["FillBook"]
@@ -25,8 +25,7 @@ class FillBook:
 
     def hear(self, event: VenueEvent) -> list[Fill]:
         """Fills of an event that were not known."""
-        told = (event,) if isinstance(event, Fill) else event.fills if isinstance(event, OrderStatus) else ()
-        new = [fill for fill in told if not fill.trade_id or (fill.client_id, fill.trade_id) not in self._known]
+        new = [fill for fill in fills_of(event) if not fill.trade_id or (fill.client_id, fill.trade_id) not in self._known]
         self._known.update((fill.client_id, fill.trade_id) for fill in new)
         self.all += new
         return new

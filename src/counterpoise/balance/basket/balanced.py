@@ -20,7 +20,6 @@ from counterpoise.core.units import BPS, SECOND_NS, parse_duration
 from counterpoise.forecast.move_forecast import MoveForecast
 from counterpoise.forecast.signals import MarketSignals
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
 
 __all__ = ["Balanced", "BalancedConfig", "TokenPlan"]
@@ -262,7 +261,7 @@ class Balanced:
             return asked
         if ts_ns >= self.plan.times_ns[-1]:
             return asked + self.stop()
-        sound = np.array([top.state is BookState.SYNCED for top in tops]) & (bid > 0) & (ask > 0)
+        sound = np.array([top.sound for top in tops])
         self.waited += int((~sound).sum())
         due = self._due(ts_ns)
         stances = self._stances(ts_ns, signals, quotes)

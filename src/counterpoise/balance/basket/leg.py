@@ -7,14 +7,12 @@ from typing import Final
 from counterpoise.balance.children import Child, Children
 from counterpoise.balance.execution import Action
 from counterpoise.balance.placement.stance import Stance
-from counterpoise.core.units import BPS, SECOND_NS
+from counterpoise.core.units import BPS
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import TimeInForce
 from counterpoise.market.venue import TopOfBook, VenueEvent
 
 __all__ = ["Leg"]
-
-_PATIENCE_NS: Final = 5 * SECOND_NS
 
 
 class Leg:
@@ -62,8 +60,8 @@ class Leg:
         return self._children.cancel(self._children.live)
 
     def ask(self, ts_ns: int) -> list[Action]:
-        """Questions about orders that the venue has been silent on for five seconds; until it answers they count as live."""
-        return self._children.ask(ts_ns, patience_ns=_PATIENCE_NS)
+        """Questions about orders that the venue has been silent on; until it answers they count as live."""
+        return self._children.ask(ts_ns)
 
     def step(self, top: TopOfBook, stance: Stance, *, lots: int) -> list[Action]:
         """Cancel what stands elsewhere; when nothing is live, send an order of so many lots, 0 for none.

@@ -17,8 +17,7 @@ from counterpoise.core.errors import ConfigError, UnknownName
 from counterpoise.core.units import BPS, SECOND_NS, parse_duration
 from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.order import Fill, Order, OrderState, OrderStatus, OrderUpdate, TimeInForce, tells_of_order
-from counterpoise.market.quality import BookState
+from counterpoise.market.order import Fill, Order, OrderState, OrderStatus, OrderUpdate, TimeInForce, fills_of, tells_of_order
 from counterpoise.market.venue import TopOfBook, VenueEvent
 
 __all__ = ["ClusterGuard", "ClusterGuardConfig", "Held"]
@@ -173,7 +172,7 @@ class ClusterGuard:
 
     def step(self, ts_ns: int, seen: Mapping[str, Seen]) -> list[Action]:
         """What the inner execution wants, as far as it may."""
-        sound = {name: seen[name].top for name in self._maps if name in seen and _sound(seen[name].top)}
+        sound = {name: seen[name].top for name in self._maps if name in seen and seen[name].top.sound}
         for name, top in sound.items():
             self._noise[name].see(ts_ns, (top.bid_ticks + top.ask_ticks) / 2)
         actions: list[Action] = []
@@ -192,7 +191,7 @@ class ClusterGuard:
         if sent is None:
             self._inner.hear(event)
             return
-        for fill in _fills(event):
+        for fill in fills_of(event):
             self._take(sent, fill)
         self._inner.hear(event if isinstance(event, Fill) else _with_cut(event, sent.cut_lots))
         if isinstance(event, Fill):
@@ -313,16 +312,6 @@ class ClusterGuard:
 
     def _millions(self, instrument: str, price_ticks: int, lots: int) -> float:
         return float(self._instruments[instrument].notional(price_ticks, lots)) / _MILLION
-
-
-def _sound(top: TopOfBook) -> bool:
-    return top.state is BookState.SYNCED and bool(top.bid_ticks) and bool(top.ask_ticks)
-
-
-def _fills(event: VenueEvent) -> tuple[Fill, ...]:
-    if isinstance(event, Fill):
-        return (event,)
-    return event.fills if isinstance(event, OrderStatus) else ()
 
 
 def _with_cut(event: OrderUpdate | OrderStatus, cut_lots: int) -> OrderUpdate | OrderStatus:

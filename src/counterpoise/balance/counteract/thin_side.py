@@ -15,8 +15,7 @@ from counterpoise.core.config import Config
 from counterpoise.core.errors import ConfigError, UnknownName
 from counterpoise.core.units import BPS, SECOND_NS, parse_duration
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.order import Fill, OrderStatus, TimeInForce
-from counterpoise.market.quality import BookState
+from counterpoise.market.order import TimeInForce
 from counterpoise.market.venue import TopOfBook, VenueEvent
 from counterpoise.sim.maker.avellaneda_stoikov import MakerModel
 from counterpoise.sim.maker.bounded import asymptotic_distances
@@ -148,7 +147,6 @@ class ThinSide:
         }
         self._sent_ns: Final = {1: 0, -1: 0}  # of the last order of each side, of which one lives at a time
         self._thin = {1: False, -1: False}
-        self._trades: Final[set[tuple[str, int]]] = set()
         self._away = StepBackState()
         self.notes: Final[list[Note]] = []
 
@@ -176,12 +174,15 @@ class ThinSide:
         return Standing(0, self.budgeted.signed_lots, live)
 
     def step(self, ts_ns: int, seen: Mapping[str, Seen]) -> list[Action]:
-        """Measure, and rest where depth is missing."""
-        now = seen[self.instrument.id]
+        """Measure, rest where depth is missing, and ask after orders that the venue is silent about."""
+        asked = [action for children in self._children.values() for action in children.ask(ts_ns)]
+        return asked + self._work(ts_ns, seen[self.instrument.id])
+
+    def _work(self, ts_ns: int, now: Seen) -> list[Action]:
         self.gauges.push(now.events)
         if self.stopped or ts_ns < self._start_ns:
             return self.stop()
-        if now.top.state is not BookState.SYNCED or not now.top.bid_ticks or not now.top.ask_ticks:
+        if not now.top.sound:
             self._note(ts_ns, "waits", ("the book is not in order",))
             return self.stop()
         if self.budgeted.mark(now.top):
@@ -200,12 +201,8 @@ class ThinSide:
     def hear(self, event: VenueEvent) -> None:
         for children in self._children.values():
             if event.client_id.startswith(f"{children.name}-"):
-                children.hear(event)
-                for fill in (event,) if isinstance(event, Fill) else event.fills if isinstance(event, OrderStatus) else ():
-                    key = fill.client_id, fill.trade_id
-                    if not fill.trade_id or key not in self._trades:
-                        self._trades.add(key)
-                        self.budgeted.take(fill)
+                for fill in children.hear(event):
+                    self.budgeted.take(fill)
 
     def refused(self, client_id: str) -> None:
         for children in self._children.values():

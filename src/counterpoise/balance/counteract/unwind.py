@@ -17,7 +17,6 @@ from counterpoise.core.units import BPS, SECOND_NS, parse_duration
 from counterpoise.flow.impact.impact import TransientImpact
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import TimeInForce
-from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook, VenueEvent
 
 __all__ = ["BlockUnwind", "BlockUnwindConfig", "unwind_block"]
@@ -136,19 +135,19 @@ class BlockUnwind:
 
     def step(self, ts_ns: int, seen: Mapping[str, Seen]) -> list[Action]:
         """An order once in `every`, if none is live and the book is in order."""
-        top = seen[self.instrument.id].top
-        if top.state is not BookState.SYNCED or not top.bid_ticks or not top.ask_ticks:
-            return []
+        top, asked = seen[self.instrument.id].top, self._children.ask(ts_ns)
+        if not top.sound:
+            return asked
         self._noise.see(ts_ns, (top.bid_ticks + top.ask_ticks) / 2)
         if ts_ns < self._next_ns or self._children.live:
-            return []
+            return asked
         lots = self._lots(top)
         self._next_ns = ts_ns + self._every_ns
         if not lots:
-            return []
+            return asked
         opposite = top.ask_ticks if self.side > 0 else top.bid_ticks
         price = max(1, opposite + self.side * int(opposite * self.config.cross_bps * BPS))
-        return [self._children.place(lots, price, TimeInForce.IOC)]
+        return [*asked, self._children.place(lots, price, TimeInForce.IOC)]
 
     def _lots(self, top: TopOfBook) -> int:
         """By the risk; at least what the venue takes, and all where the rest would be dust."""

@@ -10,14 +10,11 @@ from typing import Final
 from counterpoise.balance.children import Children
 from counterpoise.balance.execution import Action, Seen, Standing
 from counterpoise.core.errors import InputError
-from counterpoise.core.units import SECOND_NS
 from counterpoise.market.instrument import Instrument
 from counterpoise.market.order import Order
 from counterpoise.market.venue import VenueEvent
 
 __all__ = ["SingleOrder"]
-
-_PATIENCE_NS: Final = 5 * SECOND_NS
 
 
 class SingleOrder(ABC):
@@ -52,7 +49,6 @@ class SingleOrder(ABC):
         self.qty_lots: Final = qty_lots
         self.children: Final = Children(name, instrument, side=side, most_lots=qty_lots)
         self.paused = ""  # why it is; empty while it works
-        self._doubted = False
 
     @abstractmethod
     def work(self, ts_ns: int, seen: Seen) -> list[Action]:
@@ -83,9 +79,7 @@ class SingleOrder(ABC):
     def step(self, ts_ns: int, seen: Mapping[str, Seen]) -> list[Action]:
         """What to do now."""
         self._take_refusal()
-        asked = self.children.ask_all() if self._doubted else []
-        asked += self.children.ask(ts_ns, patience_ns=_PATIENCE_NS)
-        self._doubted = False
+        asked = self.children.ask(ts_ns)
         if self.paused or ts_ns >= self.end_ns:
             return asked + self.stop()
         if ts_ns < self.start_ns or self.children.live or not self.left_lots:
@@ -120,5 +114,4 @@ class SingleOrder(ABC):
 
     def doubt(self) -> tuple[str, ...]:
         """Ask the venue about everything that is live, at the next decision; returns its client ids."""
-        self._doubted = True
-        return tuple(child.order.client_id for child in self.children.live)
+        return self.children.doubt()

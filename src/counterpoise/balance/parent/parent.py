@@ -10,7 +10,7 @@ from counterpoise.balance.execution import Action, Seen, Standing
 from counterpoise.balance.parent.config import ParentConfig
 from counterpoise.balance.parent.reaction import REACTIONS, Reaction
 from counterpoise.balance.parent.state import ParentState
-from counterpoise.balance.parent.terms import Terms, in_order
+from counterpoise.balance.parent.terms import Terms
 from counterpoise.balance.parent.watch import Watch
 from counterpoise.balance.schedule.schedule import Schedule, revised
 from counterpoise.balance.schedule.twap import twap
@@ -61,7 +61,7 @@ class Parent:
         self.start_ns: Final = int(self.schedule.start_ns[0])
         self._children: Final = Children(name, instrument, side=self.side, most_lots=self.qty_lots)
         self._watch: Final = Watch(config.max_jump_bps)
-        self._cancelled = self._doubted = False
+        self._cancelled = False
         self._not_before_ns, self._refusals, self._most_child_lots = 0, 0, self.qty_lots
         self.waited = 0  # decisions that could not be taken, the book being out of order
         self.paused = ""  # why it is, and what to do; empty while it works
@@ -198,9 +198,7 @@ class Parent:
         wrong = "" if self.paused else self._watch.look(ts_ns, top)
         if wrong:
             self.pause(wrong)
-        asked = self._children.ask_all() if self._doubted else []
-        asked += self._children.ask(ts_ns, patience_ns=parse_duration(self.config.patience))
-        self._doubted = False
+        asked = self._children.ask(ts_ns, patience_ns=parse_duration(self.config.patience))
         return asked + self._work(ts_ns, top, market_lots)
 
     def stop(self) -> list[Action]:
@@ -213,7 +211,7 @@ class Parent:
             return self.stop()
         if now < 0:
             return []
-        if not in_order(top):
+        if not top.sound:
             self.waited += 1
             return []
         if self.config.limit_bps and not self._terms.twice_mid:
@@ -279,8 +277,7 @@ class Parent:
 
     def doubt(self) -> tuple[str, ...]:
         """Ask the venue about everything that is live, at the next decision; returns its client ids."""
-        self._doubted = True
-        return tuple(child.order.client_id for child in self._children.live)
+        return self._children.doubt()
 
     def refused(self, client_id: str) -> None:
         """A limit of ours stopped a child before it was sent: nothing more is proposed within its slice."""

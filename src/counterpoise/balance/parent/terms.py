@@ -9,15 +9,9 @@ from typing import Final
 from counterpoise.balance.parent.config import ParentConfig
 from counterpoise.core.units import BPS
 from counterpoise.market.instrument import Instrument
-from counterpoise.market.quality import BookState
 from counterpoise.market.venue import TopOfBook
 
-__all__ = ["Terms", "in_order"]
-
-
-def in_order(top: TopOfBook) -> bool:
-    """Whether a book is sound and has two sides."""
-    return top.state is BookState.SYNCED and top.bid_ticks > 0 and top.ask_ticks > 0
+__all__ = ["Terms"]
 
 
 class Terms:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from counterpoise.balance.parent.terms import in_order
 from counterpoise.core.units import BPS
 from counterpoise.market.venue import TopOfBook
 
@@ -32,7 +31,7 @@ class Watch:
         if self._last_ns is not None and ts_ns < self._last_ns:
             return f"the clock went back from {self._last_ns} to {ts_ns} ns; check its source, then resume"
         self._last_ns = ts_ns
-        if not in_order(top):
+        if not top.sound:
             return ""
         before, self._twice_mid = self._twice_mid, top.bid_ticks + top.ask_ticks
         if before and self.max_jump_bps and abs(self._twice_mid - before) > self.max_jump_bps * BPS * before:
