@@ -91,7 +91,8 @@ class CascadeReport(NamedTuple):
 
     def to_html(self) -> str:
         """The page."""
-        return cascade_html(self.comparison, title=self.config.name, contract=self.config.cascade.contract)
+        config = self.config
+        return cascade_html(self.comparison, title=config.name, contract=config.cascade.contract, live=config.live is not None)
 
     def _repr_html_(self) -> str:
         return self.to_html()

@@ -18,7 +18,9 @@ _TIERS: Final = ("#e8820c", "#3b7ddd", "#8b929c", "#b65d00", "#1f5fb8", "#5f6670
 _DASHES: Final = ("dot", "dash", "dashdot", "longdash", "longdashdot", "5px 2px")
 
 
-def cascade_html(comparison: Comparison, *, title: str, contract: Literal["linear", "inverse"] = "linear") -> str:
+def cascade_html(
+    comparison: Comparison, *, title: str, contract: Literal["linear", "inverse"] = "linear", live: bool = False
+) -> str:
     """One self-contained page; the first policy is the market without levers, the last is shown beside it.
 
     Parameters
@@ -27,6 +29,8 @@ def cascade_html(comparison: Comparison, *, title: str, contract: Literal["linea
     title : str
     contract : {"linear", "inverse"}
         Money of an inverse contract is shown in coin and in quote.
+    live : bool
+        Whether the worst move is told over that of the same market without leverage.
     """
     inverse = contract == "inverse"
     unit = "coin" if inverse else "quote"
@@ -34,7 +38,7 @@ def cascade_html(comparison: Comparison, *, title: str, contract: Literal["linea
     none, last = comparison.results[names[0]], comparison.results[names[-1]]
     summary = none.summary.row(0, named=True)
     cards = [
-        (f"{summary['amplification']:.2f} ×", "worst move over the shock"),
+        (f"{summary['amplification']:.2f} ×", f"worst move over {'that without leverage' if live else 'the shock'}"),
         (f"{summary['worst_price']:,.10g}", "worst price"),
         *_money(summary, "liquidated", "liquidated", inverse=inverse),
         *_money(summary, "fund_draw", "drawn from the fund", inverse=inverse),
